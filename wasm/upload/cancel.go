@@ -1,0 +1,71 @@
+package upload
+
+import "github.com/chunksign/chunksign/wasm/s3api"
+
+var errCancelled = &Error{Code: "cancelled", Message: "the upload was cancelled"}
+
+// cancel begins to take back what the store has. Once the object may exist
+// there is nothing left to take back: the upload goes on to its end.
+func (u *Upload) cancel() {
+	if u.cancelled || u.phase == verifying {
+		return
+	}
+	u.cancelled = true
+	for i := len(u.calls) - 1; i >= 0; i-- {
+		// The reply to a Create names what has to be aborted, and the one to a
+		// Complete says whether there is anything.
+		if k := u.calls[i].kind; k != callCreate && k != callComplete && k != callRenew {
+			u.drop(i)
+		}
+	}
+	if !u.underWay(callComplete) {
+		u.to(aborting)
+	}
+}
+
+// abort repeats AbortMultipartUpload until ListParts says NoSuchUpload, for
+// parts that were in flight can outlive the first
+// (AmazonS3/latest/API/API_AbortMultipartUpload.html).
+func (u *Upload) abort() {
+	if u.underWay(callCreate) {
+		return
+	}
+	if u.uploadID == "" {
+		u.finish(Finish{Err: errCancelled, Forget: true})
+		return
+	}
+	if !u.fresh() || !u.due(&u.step) {
+		return
+	}
+	t := &u.grant.Target
+	if u.abortSent {
+		u.send(&u.step, call{kind: callListAborted}, t.ListParts(u.uploadID, 0), nil)
+	} else {
+		u.send(&u.step, call{kind: callAbort}, t.AbortMultipartUpload(u.uploadID), nil)
+	}
+}
+
+// aborted reads the store's answer to an abort, or to the look that follows it.
+func (u *Upload) aborted(c call, err *s3api.Error) {
+	switch {
+	case c.kind == callAbort && (err == nil || err.Code == "NoSuchUpload"):
+		u.abortSent = true
+	case c.kind == callListAborted && err == nil:
+		u.abortSent = false
+		u.again(c, &Error{Code: "abort_unconfirmed", Message: "the store still lists the upload after it was aborted", Retryable: true}, 0)
+	case c.kind == callListAborted && err.Code == "NoSuchUpload":
+		u.finish(Finish{Err: errCancelled, Forget: true})
+	default:
+		u.storeRefused(c, err)
+	}
+}
+
+// giveUpAbort ends a cancel that the store did not confirm. The Record stays,
+// so that a later sweep finds the upload.
+func (u *Upload) giveUpAbort(cause *Error) {
+	u.dropAll()
+	u.finish(Finish{Err: &Error{
+		Code: errCancelled.Code, Status: cause.Status, RequestID: cause.RequestID,
+		Message: "the upload was cancelled, but the store did not confirm that its parts are gone (" + cause.Code + ": " + cause.Message + ")",
+	}})
+}
