@@ -1,12 +1,11 @@
 package main
 
 import (
-	"crypto/sha256"
-	"hash"
 	"time"
 
 	"github.com/chunksign/chunksign/wasm/codec"
 	"github.com/chunksign/chunksign/wasm/s3api"
+	"github.com/chunksign/chunksign/wasm/sha256"
 	"github.com/chunksign/chunksign/wasm/sigv4"
 	"github.com/chunksign/chunksign/wasm/upload"
 )
@@ -20,7 +19,7 @@ type pageSigner struct {
 
 var (
 	signers table[pageSigner]
-	hashes  table[hash.Hash]
+	hashes  table[sha256.Digest]
 )
 
 func signerNew(r *codec.Reader, w *codec.Writer) string {
@@ -105,7 +104,7 @@ func hashWrite(r *codec.Reader, _ *codec.Writer) string {
 	if n > len(r.Buf) {
 		return "the message is shorter than its bytes"
 	}
-	(*h).Write(r.Buf[:n])
+	h.Write(r.Buf[:n])
 	r.Buf = r.Buf[n:]
 	return ""
 }
@@ -116,7 +115,8 @@ func hashSum(r *codec.Reader, w *codec.Writer) string {
 	if h == nil {
 		return "no such hash"
 	}
-	w.Bytes((*h).Sum(nil))
+	sum := h.Sum()
+	w.Bytes(sum[:])
 	hashes.remove(n)
 	return ""
 }

@@ -8,9 +8,6 @@
 package s3api
 
 import (
-	"encoding/base64"
-	"encoding/hex"
-
 	"github.com/chunksign/chunksign/wasm/sigv4"
 )
 
@@ -36,20 +33,13 @@ type Target struct {
 type Digest [32]byte
 
 // Hex is the form in x-amz-content-sha256.
-func (d Digest) Hex() string { return hex.EncodeToString(d[:]) }
+func (d Digest) Hex() string { return hexOf(d[:]) }
 
 // Base64 is the form in x-amz-checksum-sha256.
-func (d Digest) Base64() string { return base64.StdEncoding.EncodeToString(d[:]) }
+func (d Digest) Base64() string { return base64Of(d) }
 
 // ParseDigest reads the base64 form.
-func ParseDigest(s string) (d Digest, ok bool) {
-	b, err := base64.StdEncoding.DecodeString(s)
-	if err != nil || len(b) != len(d) {
-		return d, false
-	}
-	copy(d[:], b)
-	return d, true
-}
+func ParseDigest(s string) (d Digest, ok bool) { return digestOf(s) }
 
 // PutObject sends the whole file at once.
 func (t *Target) PutObject(d Digest) sigv4.Request {

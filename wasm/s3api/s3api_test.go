@@ -2,6 +2,8 @@ package s3api
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/xml"
 	"strings"
 	"testing"
@@ -62,6 +64,25 @@ func TestRequests(t *testing.T) {
 	}
 	if len(path.Header) != 1 {
 		t.Errorf("a request changed the target's headers: %v", path.Header)
+	}
+}
+
+// The standard library's encoders, which the module cannot afford, agree.
+func TestDigestText(t *testing.T) {
+	for i := range 1000 {
+		d := Digest(sha256.Sum256([]byte{byte(i), byte(i >> 8)}))
+		if d.Hex() != hex.EncodeToString(d[:]) || d.Base64() != base64.StdEncoding.EncodeToString(d[:]) {
+			t.Fatalf("%x: %s, %s", d[:], d.Hex(), d.Base64())
+		}
+		if back, ok := ParseDigest(d.Base64()); !ok || back != d {
+			t.Fatalf("%x reads back as %x, %v", d[:], back, ok)
+		}
+	}
+	good := Digest{}.Base64()
+	for _, bad := range []string{"", good[:43], good + "=", good[:42] + "B=", good[:10] + "-" + good[11:], "DUoRhQ=="} {
+		if _, ok := ParseDigest(bad); ok {
+			t.Errorf("%q was read as a SHA-256", bad)
+		}
 	}
 }
 

@@ -1,17 +1,71 @@
 package s3api
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"time"
+
+	"github.com/chunksign/chunksign/wasm/sha256"
 )
 
 // The few functions on text that this package needs. strconv, strings, time's
-// parser and their tables would add 4 to 12 KB each to the module.
+// parser and their tables would add 4 to 12 KB each to the module; encoding/hex
+// and encoding/base64 bring fmt and reflect.
 
 func sha256Hex(b []byte) string {
 	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
+	return hexOf(sum[:])
+}
+
+func hexOf(b []byte) string {
+	const digits = "0123456789abcdef"
+	text := make([]byte, 0, 2*len(b))
+	for _, x := range b {
+		text = append(text, digits[x>>4], digits[x&15])
+	}
+	return string(text)
+}
+
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+// base64Of gives the 43 digits of 32 bytes and their one "=" (RFC 4648, section 4).
+func base64Of(d Digest) string {
+	text := make([]byte, 0, 44)
+	for i := 0; i < len(d); i += 3 {
+		var three [3]byte
+		n := copy(three[:], d[i:])
+		bits := uint32(three[0])<<16 | uint32(three[1])<<8 | uint32(three[2])
+		for j := range n + 1 {
+			text = append(text, alphabet[bits>>(18-6*j)&63])
+		}
+	}
+	return string(append(text, '='))
+}
+
+// digestOf reads what base64Of wrote, and nothing else.
+func digestOf(s string) (d Digest, ok bool) {
+	if len(s) != 44 || s[43] != '=' {
+		return d, false
+	}
+	var bits uint32
+	n := 0
+	for i := range 43 {
+		digit := -1
+		for v := range len(alphabet) {
+			if alphabet[v] == s[i] {
+				digit = v
+				break
+			}
+		}
+		if digit < 0 {
+			return d, false
+		}
+		bits = bits<<6 | uint32(digit)
+		if i%4 > 0 {
+			d[n] = byte(bits >> (6 - 2*(i%4)))
+			n++
+		}
+	}
+	// The last digit has two bits too many; they must be 0.
+	return d, bits&3 == 0
 }
 
 func itoa(n int64) string {

@@ -1,8 +1,9 @@
 package sigv4
 
 import (
-	"crypto/sha256"
 	"time"
+
+	"github.com/chunksign/chunksign/wasm/sha256"
 )
 
 // CanonicalRequest returns the text whose hash is signed: method, encoded

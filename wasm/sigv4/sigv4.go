@@ -27,8 +27,9 @@
 package sigv4
 
 import (
-	"crypto/sha256"
 	"time"
+
+	"github.com/chunksign/chunksign/wasm/sha256"
 )
 
 // Credentials are an access key and, for a session from STS, its token
