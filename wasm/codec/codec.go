@@ -96,8 +96,11 @@ func (r *Reader) U32() uint32 {
 
 // U64 takes eight bytes.
 func (r *Reader) U64() uint64 {
-	lo := r.U32()
-	return uint64(lo) | uint64(r.U32())<<32
+	lo, hi := r.U32(), r.U32()
+	if r.Bad {
+		return 0
+	}
+	return uint64(lo) | uint64(hi)<<32
 }
 
 // I64 takes a signed number.
