@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,8 +27,8 @@ type Compiler struct {
 	Glue     []byte // its wasm_exec.js
 	FellBack bool   // Go's, because there is no TinyGo
 
-	command []string          // run in the tree, with -o FILE PACKAGE after it
-	flags   map[string]string // a module's own flag
+	command []string            // run in the tree, with -o FILE PACKAGE after it
+	flags   map[string][]string // a module's own flags
 	env     []string
 	target  []byte // TinyGo's target file: it decides what is linked
 }
@@ -76,11 +77,14 @@ func tinygoCompiler(ctx context.Context, tinygo toolchain.TinyGo) (Compiler, err
 	target, targetErr := os.ReadFile(filepath.Join(targets, "wasm.json"))
 	return Compiler{
 		Name: "tinygo", Version: tinygo.Version, Glue: glue, target: target,
-		command: []string{tinygo.Path, "build", "-target", "wasm", "-opt=z", "-panic=trap", "-no-debug"},
-		// Every call from JavaScript into a goroutine takes one of these stacks.
-		// 16 KB holds what core does (it recurses nowhere); hackpadfs, in keeper,
-		// needs TinyGo's default. Nothing checks for an overflow.
-		flags: map[string]string{"core": "-stack-size=16KB", "keeper": "-stack-size=64KB"},
+		command: []string{tinygo.Path, "build", "-target", "wasm", "-panic=trap", "-no-debug"},
+		// Core signs: -opt=2 makes it larger by a quarter and a signature faster by
+		// half. Keeper waits for IndexedDB, so it is made small.
+		//
+		// Every goroutine takes one of these stacks. 32 KB is ample for core's one
+		// (it recurses nowhere); hackpadfs, in keeper, needs TinyGo's default.
+		// Nothing checks for an overflow.
+		flags: map[string][]string{"core": {"-opt=2", "-stack-size=32KB"}, "keeper": {"-opt=z", "-stack-size=64KB"}},
 	}, errors.Join(glueErr, targetErr)
 }
 
@@ -106,11 +110,7 @@ func compileModules(ctx context.Context, tree string, c Compiler, cache Cache, l
 
 // arguments is the command line for a module, without -o and the package.
 func (c Compiler) arguments(module string) []string {
-	args := append([]string(nil), c.command...)
-	if flag := c.flags[module]; flag != "" {
-		args = append(args, flag)
-	}
-	return args
+	return slices.Concat(c.command, c.flags[module])
 }
 
 // compile returns the module without its custom sections.

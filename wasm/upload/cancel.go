@@ -2,6 +2,8 @@ package upload
 
 import "github.com/chunksign/chunksign/wasm/s3api"
 
+const errUnconfirmed = "cancel_unconfirmed"
+
 var errCancelled = &Error{Code: "cancelled", Message: "the upload was cancelled"}
 
 // cancel begins to take back what the store has. Once the object may exist
@@ -65,7 +67,7 @@ func (u *Upload) aborted(c call, err *s3api.Error) {
 func (u *Upload) giveUpAbort(cause *Error) {
 	u.dropAll()
 	u.finish(Finish{Err: &Error{
-		Code: errCancelled.Code, Status: cause.Status, RequestID: cause.RequestID,
+		Code: errUnconfirmed, Status: cause.Status, RequestID: cause.RequestID,
 		Message: "the upload was cancelled, but the store did not confirm that its parts are gone (" + cause.Code + ": " + cause.Message + ")",
 	}})
 }

@@ -78,7 +78,7 @@ func (u *Upload) reportEnd() {
 	switch {
 	case f.Err == nil:
 		u.shown = Done
-	case f.Err.Code == errCancelled.Code:
+	case f.Err.Code == errCancelled.Code || f.Err.Code == errUnconfirmed:
 		u.shown = Cancelled
 	default:
 		u.shown = Failed

@@ -27,7 +27,8 @@ const (
 //	file_changed     the bytes of a part are not those that were hashed
 //	file_too_large   more bytes than the store's parts can hold
 //	key_taken        an object with this key is there already
-//	cancelled        by Cancel
+//	cancelled        by Cancel; nothing is left at the store
+//	cancel_unconfirmed  by Cancel, but the store did not say that nothing is left
 //	stopped          by Stop
 type Error struct {
 	Code      string

@@ -687,7 +687,7 @@ func TestCancel(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t, 3*plan.MinPartSize)
 			c.run(r)
-			r.wantFailed("cancelled")
+			r.wantFailed(map[bool]string{false: "cancelled", true: "cancel_unconfirmed"}[c.left])
 			if r.latest.State != Cancelled {
 				t.Errorf("state %d", r.latest.State)
 			}

@@ -26,7 +26,8 @@ export class Writer {
   }
 
   u8(v: number): this {
-    this.view.setUint8(this.room(1), v);
+    const at = this.room(1); // may replace this.view
+    this.view.setUint8(at, v);
     return this;
   }
 
@@ -35,7 +36,8 @@ export class Writer {
   }
 
   u32(v: number): this {
-    this.view.setUint32(this.room(4), v, true);
+    const at = this.room(4);
+    this.view.setUint32(at, v, true);
     return this;
   }
 
@@ -59,7 +61,8 @@ export class Writer {
 
   bytes(v: Uint8Array): this {
     this.u32(v.length);
-    this.buf.set(v, this.room(v.length));
+    const at = this.room(v.length); // may replace this.buf
+    this.buf.set(v, at);
     return this;
   }
 

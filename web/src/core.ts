@@ -69,7 +69,7 @@ export class Core {
       const n = this.post(bytes.length);
       answer = new Uint8Array(this.memory, this.x.output(), n);
     } catch (cause) {
-      throw (this.dead = new CoreDied("the wasm module died", { cause }));
+      throw (this.dead = new CoreDied(`the wasm module died: ${String(cause)}`, { cause }));
     }
     const r = new Reader(answer);
     if (!r.bool()) throw new TypeError(r.str());

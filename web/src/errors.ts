@@ -14,7 +14,7 @@ export interface ErrorInfo {
  * `code` is the store's own word (`AccessDenied`, `SlowDown`), the server's
  * (`content_type_not_allowed`, `file_too_large`, …) or one of the library's:
  * `network`, `stalled`, `file_unreadable`, `file_changed`, `file_too_large`,
- * `key_taken`, `cancelled`, `stopped`, `token_failed`, `module_died`,
+ * `key_taken`, `cancelled`, `cancel_unconfirmed`, `stopped`, `token_failed`, `module_died`,
  * `in_other_tab`, `no_record`.
  */
 export class UploadError extends Error {

@@ -121,10 +121,7 @@ class Page {
     worker.addEventListener("message", (e: MessageEvent<ToPage>) => this.hear(e.data));
     worker.addEventListener("error", (e) => {
       e.preventDefault();
-      const message = `the upload worker could not run: ${e.message || "it failed to load"}; reload the page, and check that its Content-Security-Policy allows 'wasm-unsafe-eval' and worker-src`;
-      for (const id of [...this.uploads.keys()]) {
-        this.hear({ t: "failed", id, error: { code: "module_died", message, status: 0, requestId: "", retryable: true, part: 0 } });
-      }
+      this.died(e.message);
     });
     addEventListener("online", () => this.say({ t: "online", on: true }));
     addEventListener("offline", () => this.say({ t: "online", on: false }));
@@ -186,6 +183,17 @@ class Page {
       case "warning":
         console.warn(`chunksign: ${m.message}`);
     }
+  }
+
+  /** Ends what the worker was doing; the next call starts another. */
+  private died(why: string): void {
+    if (opened === this) opened = undefined;
+    this.worker.terminate();
+    const message = `the upload worker could not run: ${why || "it failed to load"}; reload the page, and check that its Content-Security-Policy allows 'wasm-unsafe-eval' and worker-src`;
+    for (const id of [...this.uploads.keys()]) {
+      this.hear({ t: "failed", id, error: { code: "module_died", message, status: 0, requestId: "", retryable: true, part: 0 } });
+    }
+    for (const ask of [...this.asked.keys()]) this.hear({ t: "pending", ask, list: [] });
   }
 
   private async giveToken(ask: number, token: UploaderOptions["token"]): Promise<void> {

@@ -121,7 +121,7 @@ export class Driver {
     try {
       commands = readCommands(this.core.call(message));
     } catch (e) {
-      if (e instanceof CoreDied) this.died();
+      if (e instanceof CoreDied) return this.died(e);
       throw e;
     }
     for (const { upload, command } of commands) {
@@ -190,9 +190,11 @@ export class Driver {
   private async hash(number: number, job: Job, id: number, offset: number, size: number): Promise<void> {
     let ev: Answer;
     try {
+      // Chromium gives a file that is gone the size 0; only reading tells it from an empty one.
+      if (job.file.size === 0) await job.blob!.arrayBuffer();
       ev = { e: "hashed", id, digest: await this.hasher.sha256(job.blob!.slice(offset, offset + size)) };
     } catch (e) {
-      if (e instanceof CoreDied) return this.died();
+      if (e instanceof CoreDied) return this.died(e);
       const why = e instanceof Error ? e.message : String(e);
       ev = { e: "unreadable", id, message: `"${job.file.name}" cannot be read; it was changed, moved or removed since it was chosen (${why})` };
     }
@@ -211,9 +213,9 @@ export class Driver {
   }
 
   /** The module is gone, and with it what it knew; the records and the store keep the rest. */
-  private died(): void {
+  private died(cause: CoreDied): void {
     for (const [number, job] of [...this.jobs]) {
-      this.failed(job.page, "module_died", new Error("the module that drives the uploads died; reload the page and go on from what the store has"));
+      this.failed(job.page, "module_died", new Error(`${cause.message}; reload the page and go on from what the store has`));
       this.end(number, job);
     }
   }
