@@ -216,7 +216,7 @@ export class Row {
       setText(this.words, `${bytes(this.file.size)} · Cancelled`);
       retry.textContent = "Start over";
       // A cancel that the store did not confirm left parts behind: that is said.
-      if (error.status !== 0) this.drawTrace(error.message, error);
+      if (error.code === "cancel_unconfirmed") this.drawTrace(error.message, error);
     } else {
       const { what, advice, again } = explain(error);
       setText(this.words, `${bytes(this.file.size)} · ${what}`);
