@@ -151,7 +151,7 @@ export class Keeper {
 
   private async start(): Promise<Instance> {
     try {
-      const module = await (this.module ??= compile(this.url));
+      const module = await (this.module ??= compile(this.url, this.patience));
       const instance = await Instance.start(module, this.database, this.patience);
       this.failedStarts = 0;
       return instance;
@@ -184,8 +184,8 @@ function readList(r: Reader): KeptRecord[] {
   });
 }
 
-async function compile(url: URL): Promise<WebAssembly.Module> {
-  const response = await fetch(url);
+async function compile(url: URL, patience: number): Promise<WebAssembly.Module> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(patience) });
   if (!response.ok) throw new Error(`${url.pathname}: HTTP ${response.status}`);
   // Streaming needs the media type application/wasm, which not every server sends.
   if (response.headers.get("Content-Type") === "application/wasm") return WebAssembly.compileStreaming(response);
