@@ -1,0 +1,261 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// document collects what is wrong with a file while it is read.
+type document struct {
+	file     string
+	mistakes Mistakes
+	warnings Mistakes
+}
+
+func (d *document) mistake(n *yaml.Node, format string, args ...any) {
+	d.mistakes = append(d.mistakes, Mistake{d.file, max(n.Line, 1), max(n.Column, 1), fmt.Sprintf(format, args...)})
+}
+
+func (d *document) warn(n *yaml.Node, format string, args ...any) {
+	d.warnings = append(d.warnings, Mistake{d.file, max(n.Line, 1), max(n.Column, 1), fmt.Sprintf(format, args...)})
+}
+
+// object is a mapping whose options are read by name. One that could not be
+// read has none, so that reading goes on and finds further mistakes.
+type object struct {
+	d      *document
+	node   *yaml.Node
+	name   string // how mistakes call it
+	keys   []string
+	names  map[string]*yaml.Node // where the keys stand
+	fields map[string]*yaml.Node
+	broken bool
+}
+
+// notYet are options that are part of the format and that this version cannot
+// honour. To ignore one could mean to let in who should stay out.
+var notYet = []string{
+	"allow", "oidc", "webhook", "rate", "verify", "signing", "existence_optimization", "checksum",
+	"forward", "headers", "anonymous", "redis", "metrics",
+}
+
+// object reads a mapping; with no known names, all are taken.
+func (d *document) object(n *yaml.Node, name string, known ...string) *object {
+	o := &object{d: d, node: n, name: name, names: map[string]*yaml.Node{}, fields: map[string]*yaml.Node{}}
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if n.Kind != yaml.MappingNode {
+		d.mistake(n, "%s is not a mapping; write %s", name, example(known))
+		o.broken = true
+		return o
+	}
+	for i := 0; i < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if value.Kind == yaml.AliasNode {
+			value = value.Alias
+		}
+		switch k := key.Value; {
+		case key.Kind != yaml.ScalarNode:
+			d.mistake(key, "%s has a key that is not a text; write name: value", name)
+		case k == "<<":
+			d.mistake(key, "merging with << is not taken; write the options out")
+		case o.fields[k] != nil:
+			d.mistake(key, "%s is there twice in %s; keep one", k, name)
+		case len(known) > 0 && !slices.Contains(known, k):
+			if slices.Contains(notYet, k) {
+				d.mistake(key, "this version does not have %s yet; take it out, and mind what it would have kept from happening", k)
+			} else {
+				d.mistake(key, "%s has no option %q; %s", name, k, suggest(k, known))
+			}
+		default:
+			o.keys = append(o.keys, k)
+			o.names[k], o.fields[k] = key, value
+		}
+	}
+	return o
+}
+
+func example(known []string) string {
+	if len(known) == 0 {
+		return "name: value"
+	}
+	return known[0] + ": …"
+}
+
+// suggest names the option that was probably meant.
+func suggest(word string, known []string) string {
+	best, least := "", 3
+	for _, k := range known {
+		if n := distance(word, k); n < least {
+			best, least = k, n
+		}
+	}
+	if best != "" {
+		return "write " + best
+	}
+	return "there are " + strings.Join(known, ", ")
+}
+
+// distance is Levenshtein's, of bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// at is where an option stands, or the mapping where it is absent.
+func (o *object) at(name string) *yaml.Node {
+	if n := o.fields[name]; n != nil {
+		return n
+	}
+	return o.node
+}
+
+func (o *object) mistake(name, format string, args ...any) {
+	o.d.mistake(o.at(name), format, args...)
+}
+
+// text reads a scalar, "" where it is absent.
+func (o *object) text(name string) string {
+	n := o.fields[name]
+	if n == nil {
+		return ""
+	}
+	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" || n.Value == "" {
+		o.d.mistake(n, "%s has no text; write %s: and a value, or leave it out", name, name)
+		return ""
+	}
+	return n.Value
+}
+
+// required is text that must be there; how shows an example.
+func (o *object) required(name, how string) string {
+	if o.fields[name] == nil && !o.broken {
+		o.d.mistake(o.node, "%s has no %s; write for example %s: %s", o.name, name, name, how)
+	}
+	return o.text(name)
+}
+
+func (o *object) flag(name string) bool {
+	n := o.fields[name]
+	if n == nil {
+		return false
+	}
+	if n.Tag != "!!bool" {
+		o.d.mistake(n, "%s is %q; write true or false", name, n.Value)
+		return false
+	}
+	return strings.EqualFold(n.Value, "true")
+}
+
+func (o *object) oneOf(name, otherwise string, values ...string) string {
+	v := o.text(name)
+	if v == "" {
+		return otherwise
+	}
+	if !slices.Contains(values, v) {
+		o.mistake(name, "%s is %q; write %s", name, v, oneOf(values))
+		return otherwise
+	}
+	return v
+}
+
+func oneOf(values []string) string {
+	if len(values) == 1 {
+		return values[0]
+	}
+	return strings.Join(values[:len(values)-1], ", ") + " or " + values[len(values)-1]
+}
+
+func (o *object) list(name string) []*yaml.Node {
+	n := o.fields[name]
+	if n == nil {
+		return nil
+	}
+	if n.Kind != yaml.SequenceNode {
+		o.d.mistake(n, "%s is not a list; write %s: [%s]", name, name, n.Value)
+		return nil
+	}
+	var items []*yaml.Node
+	for _, item := range n.Content {
+		if item.Kind == yaml.AliasNode {
+			item = item.Alias
+		}
+		if item.Kind != yaml.ScalarNode || item.Value == "" {
+			o.d.mistake(item, "an item of %s is not a text; write %s: [one, another]", name, name)
+			continue
+		}
+		items = append(items, item)
+	}
+	return items
+}
+
+// duration reads such as 15m, 12h or 7d.
+func (o *object) duration(name string, otherwise, shortest, longest time.Duration) time.Duration {
+	v := o.text(name)
+	if v == "" {
+		return otherwise
+	}
+	t, err := time.ParseDuration(v)
+	if days, ok := strings.CutSuffix(v, "d"); ok {
+		var n int
+		n, err = strconv.Atoi(days)
+		if n > 3650 {
+			n = 3650
+		}
+		t = time.Duration(n) * 24 * time.Hour
+	}
+	switch {
+	case err != nil:
+		o.mistake(name, "%s is %q; write a number with s, m, h or d, such as 15m", name, v)
+	case t < shortest || t > longest:
+		o.mistake(name, "%s is %s; write %s to %s", name, v, durationText(shortest), durationText(longest))
+	default:
+		return t
+	}
+	return otherwise
+}
+
+func durationText(t time.Duration) string {
+	switch {
+	case t%(24*time.Hour) == 0:
+		return strconv.Itoa(int(t/(24*time.Hour))) + "d"
+	case t%time.Hour == 0:
+		return strconv.Itoa(int(t/time.Hour)) + "h"
+	}
+	return strconv.Itoa(int(t/time.Minute)) + "m"
+}
+
+// texts reads a mapping of texts, sorted by name for the caller's loops.
+func (o *object) texts(name string) (map[string]string, []string) {
+	n := o.fields[name]
+	if n == nil {
+		return nil, nil
+	}
+	inner, values := o.d.object(n, name), map[string]string{}
+	for _, k := range inner.keys {
+		values[k] = inner.text(k)
+	}
+	return values, slices.Sorted(maps.Keys(values))
+}

@@ -1,0 +1,243 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/chunksign/chunksign/server/destination"
+	"github.com/chunksign/chunksign/wasm/plan"
+)
+
+// maxBody is what a request may hold, in bytes: a grant with a long key is about 4 KB.
+const maxBody = 64 << 10
+
+func (a *api) list(w http.ResponseWriter, r *http.Request, p destination.Principal) error {
+	type entry struct {
+		Name         string   `json:"name"`
+		ContentTypes []string `json:"contentTypes"` // empty: any
+		MinSize      int64    `json:"minSize"`
+		MaxSize      int64    `json:"maxSize"`
+		Checksum     string   `json:"checksum"`
+		Signing      string   `json:"signing"`
+	}
+	entries := []entry{}
+	for _, d := range a.Service.Destinations {
+		entries = append(entries, entry{d.Name, append([]string{}, d.ContentTypes...), d.MinSize, d.MaxSize, "SHA256", "session"})
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	return writeJSON(w, http.StatusOK, map[string]any{"destinations": entries})
+}
+
+func (a *api) grant(w http.ResponseWriter, r *http.Request, p destination.Principal) error {
+	var in struct {
+		Name string `json:"name"`
+		Type string `json:"type"`
+		Size *int64 `json:"size"`
+	}
+	if err := readJSON(w, r, &in); err != nil {
+		return err
+	}
+	if in.Size == nil {
+		return &destination.Error{Code: destination.FieldInvalid, Field: "size", Detail: "size is missing; send the file's size in bytes"}
+	}
+	u, err := a.Service.Grant(r.Context(), p, destinationName(r), destination.File{Name: in.Name, Type: in.Type, Size: *in.Size})
+	if err != nil {
+		return err
+	}
+	return writeUpload(w, http.StatusCreated, u)
+}
+
+func (a *api) renew(w http.ResponseWriter, r *http.Request, p destination.Principal) error {
+	var in struct {
+		Grant string `json:"grant"`
+	}
+	if err := readJSON(w, r, &in); err != nil {
+		return err
+	}
+	u, err := a.Service.Renew(r.Context(), p, in.Grant)
+	if err != nil {
+		return err
+	}
+	return writeUpload(w, http.StatusOK, u)
+}
+
+func writeUpload(w http.ResponseWriter, status int, u destination.Upload) error {
+	type where struct {
+		Bucket     string            `json:"bucket"`
+		Key        string            `json:"key"`
+		Region     string            `json:"region"`
+		Endpoint   string            `json:"endpoint"`
+		Addressing string            `json:"addressing"`
+		Headers    map[string]string `json:"headers"`
+		Overwrite  bool              `json:"overwrite"` // false: send If-None-Match: * with PutObject and Complete
+	}
+	type parts struct {
+		MinSize  int64 `json:"minSize"`
+		MaxSize  int64 `json:"maxSize"`
+		MaxCount int64 `json:"maxCount"`
+	}
+	type credentials struct {
+		AccessKeyID     string `json:"accessKeyId"`
+		SecretAccessKey string `json:"secretAccessKey"`
+		SessionToken    string `json:"sessionToken"`
+		Expiration      string `json:"expiration"`
+	}
+	store := u.Destination.Store
+	w.Header().Set("Cache-Control", "no-store")
+	return writeJSON(w, status, struct {
+		Grant       string      `json:"grant"`
+		Expires     string      `json:"expires"`
+		ServerTime  string      `json:"serverTime"`
+		Upload      where       `json:"upload"`
+		Parts       parts       `json:"parts"`
+		Credentials credentials `json:"credentials"`
+	}{
+		u.Token, timestamp(u.Grant.Expires), u.ServerTime.UTC().Format(time.RFC3339Nano),
+		where{u.Grant.Bucket, u.Grant.Key, store.Region, store.BaseURL(), store.AddressingOf(u.Grant.Bucket), u.Headers(), u.Destination.Overwrite},
+		parts{plan.MinPartSize, plan.MaxPartSize, plan.MaxParts},
+		credentials{u.Session.AccessKeyID, u.Session.SecretAccessKey, u.Session.SessionToken, timestamp(u.Session.Expires)},
+	})
+}
+
+func (a *api) complete(w http.ResponseWriter, r *http.Request, p destination.Principal) error {
+	var in struct {
+		Grant string `json:"grant"`
+		ETag  string `json:"etag"`
+	}
+	if err := readJSON(w, r, &in); err != nil {
+		return err
+	}
+	done, err := a.Service.Complete(r.Context(), p, in.Grant, destination.Reported{ETag: in.ETag})
+	if err != nil {
+		return err
+	}
+	type checksum struct {
+		Algorithm string `json:"algorithm"`
+		Value     string `json:"value"`
+	}
+	out := struct {
+		Key       string    `json:"key"`
+		Size      int64     `json:"size"`
+		ETag      string    `json:"etag"`
+		VersionID string    `json:"versionId,omitempty"`
+		Checksum  *checksum `json:"checksum,omitempty"`
+		URL       string    `json:"url,omitempty"`
+	}{Key: done.Key, Size: done.Object.Size, ETag: done.Object.ETag, VersionID: done.Object.VersionID}
+	if c := done.Object.Checksum; c != nil {
+		out.Checksum = &checksum{c.Algorithm, c.Value}
+	}
+	if done.Link != nil {
+		out.URL = done.Link.URL
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	return writeJSON(w, http.StatusOK, out)
+}
+
+func (a *api) presign(w http.ResponseWriter, r *http.Request, p destination.Principal) error {
+	var in struct {
+		Method  string `json:"method"`
+		Grant   string `json:"grant"`
+		Expires int64  `json:"expires"` // seconds
+
+		// Of the methods below that are refused: known, so that these are named as the reason.
+		Name string `json:"name"`
+		Type string `json:"type"`
+		Size int64  `json:"size"`
+	}
+	if err := readJSON(w, r, &in); err != nil {
+		return err
+	}
+	switch in.Method {
+	case "GET":
+	case "PUT", "POST":
+		return &destination.Error{Code: notInThisVersion, Field: "method", Detail: "this version presigns GET only; upload with POST /v1/destinations/{destination}/uploads"}
+	default:
+		return &destination.Error{Code: destination.FieldInvalid, Field: "method", Detail: "method is not one that can be presigned; send GET"}
+	}
+	seconds := max(min(in.Expires, int64(destination.MaxLinkDuration/time.Second)+1), -1)
+	link, err := a.Service.Download(r.Context(), p, destinationName(r), in.Grant, time.Duration(seconds)*time.Second)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	return writeJSON(w, http.StatusOK, map[string]any{"url": link.URL, "headers": map[string]string{}, "expires": timestamp(link.Expires)})
+}
+
+func destinationName(r *http.Request) string {
+	raw := mux.Vars(r)["destination"]
+	if name, err := url.PathUnescape(raw); err == nil {
+		return name
+	}
+	return raw
+}
+
+// timestamp is RFC 3339 in UTC, to the second.
+func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// readJSON reads a body of one JSON object with known fields only. Only
+// application/json is taken: a form or text/plain is what a page of another
+// site can send without being asked (a CORS "simple request").
+func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
+	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
+		return problem(notJSON, "the body must be JSON; send Content-Type: application/json")
+	}
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return problem(bodyTooLarge, fmt.Sprintf("the body has more than %d bytes; shorten it", maxBody))
+		}
+		return problem(bodyInvalid, "the body ended before it was complete; send it again")
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return decodeError(err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return problem(bodyInvalid, "the body goes on after its JSON object; send one object")
+	}
+	return nil
+}
+
+func decodeError(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) && wrong.Field != "" {
+		return &destination.Error{Code: destination.FieldInvalid, Field: wrong.Field,
+			Detail: fmt.Sprintf("%s is a JSON %s; send %s", wrong.Field, wrong.Value, kindText(wrong.Type.Kind().String()))}
+	}
+	// encoding/json has no type for this one.
+	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		field = strings.Trim(field, `"`)
+		return &destination.Error{Code: fieldUnknown, Field: field, Detail: fmt.Sprintf("there is no field %q here; leave it out", field)}
+	}
+	return problem(bodyInvalid, "the body is not a JSON object: check its quotes, commas and brackets")
+}
+
+func kindText(kind string) string {
+	if kind == "int64" {
+		return "a whole number"
+	}
+	return "a " + kind
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(data, '\n')) // an error here is a client that has gone
+	return nil
+}

@@ -1,0 +1,116 @@
+// Package policy writes the session policies with which STS narrows a role
+// down to one upload. It is pure: rights in, JSON out.
+//
+// A session may do what both the role and this policy allow
+// (IAM/latest/UserGuide/access_policies.html#policies_session), so this text is
+// what keeps a page from other keys. It names the object, or the principal's
+// prefix, and never more than putting, aborting and listing parts.
+package policy
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+
+	"github.com/chunksign/chunksign/server/destination"
+)
+
+// MaxLength is what STS takes, counted in characters as sent
+// (STS/latest/APIReference/API_AssumeRole.html, parameter Policy).
+const MaxLength = 2048
+
+// Session writes the policy for some rights. Errors are *destination.Error: a
+// key that CheckKey refuses, or PolicyTooLong.
+//
+// The text is ASCII: STS takes U+0020 to U+00FF, so everything above is
+// written \uXXXX.
+func Session(r destination.Rights) (string, error) {
+	d := r.Destination
+	if err := check(r); err != nil {
+		return "", err
+	}
+	partition := d.Store.Partition()
+	resource := "arn:" + partition + ":s3:::" + d.Bucket + "/" + r.Key
+	if r.Prefix {
+		resource += "*"
+	}
+	put := []string{"s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}
+	if d.Object.ACL != "" {
+		put = append(put, "s3:PutObjectAcl")
+	}
+	if len(d.Object.Tags) > 0 {
+		put = append(put, "s3:PutObjectTagging")
+	}
+	statements := []string{statement("Allow", put, resource, "")}
+	if key := d.Object.KMSKeyID; key != "" {
+		// Decrypt too: S3 reads the parts' data key to put them together
+		// (AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions).
+		statements = append(statements, statement("Allow", []string{"kms:GenerateDataKey", "kms:Decrypt"}, key, ""))
+	}
+	if !d.Overwrite && d.Store.AWS() {
+		statements = append(statements, statement("Deny", []string{"s3:PutObject"}, resource, ifNoneMatch))
+	}
+	text := `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
+	if len(text) > MaxLength {
+		return "", &destination.Error{Code: destination.PolicyTooLong, Field: "name",
+			Detail: fmt.Sprintf("the session policy for this object's key would have %d characters, and STS takes %d; give the file a shorter name", len(text), MaxLength)}
+	}
+	return text, nil
+}
+
+// ifNoneMatch denies what would create an object without the header
+// If-None-Match. Create and UploadPart are PutObject to IAM as well, cannot
+// carry the header and create nothing yet: ObjectCreationOperation leaves them
+// out (AmazonS3/latest/userguide/conditional-writes-enforce.html).
+const ifNoneMatch = `,"Condition":{"Null":{"s3:if-none-match":"true"},"Bool":{"s3:ObjectCreationOperation":"true"}}`
+
+func check(r destination.Rights) error {
+	if !r.Prefix {
+		return destination.CheckKey(r.Key)
+	}
+	if err := r.Destination.Key.CheckPrefix(); err != nil {
+		return &destination.Error{Code: destination.Internal, Detail: "the destination's key cannot be used with a prefix", Err: err}
+	}
+	return destination.CheckKey(strings.TrimSuffix(r.Key, "/"))
+}
+
+func statement(effect string, actions []string, resource, condition string) string {
+	quoted := make([]string, len(actions))
+	for i, a := range actions {
+		quoted[i] = quote(a)
+	}
+	action := quoted[0]
+	if len(quoted) > 1 {
+		action = "[" + strings.Join(quoted, ",") + "]"
+	}
+	return `{"Effect":"` + effect + `","Action":` + action + `,"Resource":` + quote(resource) + condition + `}`
+}
+
+// quote writes a JSON string in printable ASCII (RFC 8259, section 7).
+func quote(s string) string {
+	b := make([]byte, 0, len(s)+2)
+	b = append(b, '"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case r >= ' ' && r <= '~':
+			b = append(b, byte(r))
+		case r > 0xFFFF:
+			high, low := utf16.EncodeRune(r)
+			b = appendEscape(appendEscape(b, high), low)
+		default:
+			b = appendEscape(b, r)
+		}
+	}
+	return string(append(b, '"'))
+}
+
+func appendEscape(b []byte, r rune) []byte {
+	b = append(b, '\\', 'u')
+	for shift := 12; shift >= 0; shift -= 4 {
+		b = strconv.AppendInt(b, int64(r>>shift&15), 16)
+	}
+	return b
+}

@@ -1,0 +1,140 @@
+// Package verify asks the store what an object really is, and removes one that
+// may not stay. It looks; what to make of it is the domain's decision.
+//
+// It works with the server's own credentials, which need s3:GetObject (a HEAD
+// is one), s3:ListBucket (or a missing object answers 403 instead of 404), and
+// s3:DeleteObject, s3:DeleteObjectVersion.
+package verify
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/chunksign/chunksign/server/destination"
+)
+
+// Looker is a destination.ObjectLooker over S3.
+type Looker struct {
+	clients map[string]*s3.Client
+}
+
+// timeout bounds one call with its retries.
+const timeout = 20 * time.Second
+
+// New makes a Looker for some stores. credentials holds the server's own for
+// each, by the store's name.
+func New(stores []*destination.Store, credentials map[string]aws.CredentialsProvider, client *http.Client) *Looker {
+	l := &Looker{clients: map[string]*s3.Client{}}
+	for _, s := range stores {
+		o := s3.Options{Region: s.Region, Credentials: credentials[s.Name], UsePathStyle: s.Addressing == "path" || s.Addressing == "" && !s.AWS()}
+		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
+			o.MaxBackoff = 500 * time.Millisecond // a page is waiting
+		})
+		if !s.AWS() {
+			o.BaseEndpoint = aws.String(s.Endpoint)
+		}
+		if client != nil {
+			o.HTTPClient = client
+		}
+		l.clients[s.Name] = s3.New(o)
+	}
+	return l
+}
+
+// Look implements destination.ObjectLooker.
+func (l *Looker) Look(ctx context.Context, s *destination.Store, bucket, key string) (*destination.Object, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	head, err := l.clients[s.Name].HeadObject(ctx, &s3.HeadObjectInput{
+		Bucket: aws.String(bucket), Key: aws.String(key), ChecksumMode: types.ChecksumModeEnabled,
+	})
+	if status(err) == http.StatusNotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, refusal(err, "look at the object; the server's own credentials need s3:GetObject and s3:ListBucket there")
+	}
+	o := &destination.Object{
+		Size: aws.ToInt64(head.ContentLength), Type: aws.ToString(head.ContentType),
+		ETag: strings.Trim(aws.ToString(head.ETag), `"`), Checksum: checksum(head), Modified: aws.ToTime(head.LastModified),
+	}
+	// A bucket whose versioning is suspended says "null", which the next write replaces.
+	if v := aws.ToString(head.VersionId); v != "null" {
+		o.VersionID = v
+	}
+	return o, nil
+}
+
+func checksum(h *s3.HeadObjectOutput) *destination.Checksum {
+	for _, c := range []struct {
+		algorithm string
+		value     *string
+	}{
+		{"SHA256", h.ChecksumSHA256}, {"CRC64NVME", h.ChecksumCRC64NVME}, {"CRC32C", h.ChecksumCRC32C},
+		{"CRC32", h.ChecksumCRC32}, {"SHA1", h.ChecksumSHA1},
+	} {
+		if v := aws.ToString(c.value); v != "" {
+			return &destination.Checksum{Algorithm: c.algorithm, Value: v}
+		}
+	}
+	return nil
+}
+
+// Remove implements destination.ObjectLooker.
+func (l *Looker) Remove(ctx context.Context, s *destination.Store, bucket, key string, o *destination.Object) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	in := &s3.DeleteObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)}
+	switch {
+	case o.VersionID != "":
+		in.VersionId = aws.String(o.VersionID)
+	case s.DeletesIfMatch && o.ETag != "":
+		in.IfMatch = aws.String(`"` + o.ETag + `"`)
+	default:
+		return false, nil
+	}
+	_, err := l.clients[s.Name].DeleteObject(ctx, in)
+	switch status(err) {
+	case 0:
+		return true, nil
+	case http.StatusPreconditionFailed, http.StatusConflict:
+		return false, nil // it was replaced meanwhile
+	}
+	return false, refusal(err, "delete the object; the server's own credentials need s3:DeleteObject there")
+}
+
+// status is the store's HTTP status for a failure, 0 for none, -1 where no reply came.
+func status(err error) int {
+	if err == nil {
+		return 0
+	}
+	var reply *awshttp.ResponseError
+	if errors.As(err, &reply) && reply.Response != nil {
+		return reply.HTTPStatusCode()
+	}
+	return -1
+}
+
+func refusal(err error, what string) error {
+	e := &destination.Error{Code: destination.StoreUnavailable, Err: err,
+		Detail: "the store could not be reached, or answered with an error of its own; try again"}
+	if code := status(err); code >= 400 && code < 500 && code != http.StatusTooManyRequests {
+		name := http.StatusText(code) // a HEAD's reply has no body to name its error
+		var api smithy.APIError
+		if errors.As(err, &api) && api.ErrorCode() != "" {
+			name = api.ErrorCode()
+		}
+		e.Code, e.Detail = destination.StoreRefused, "the store refused ("+name+") to let the server "+what
+	}
+	return e
+}
