@@ -1,0 +1,189 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/chunksign/chunksign/server/auth"
+	"github.com/chunksign/chunksign/server/config"
+)
+
+func serve(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	m := &Main{Getenv: getenv, Stdout: stdout, Stderr: stderr}
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	flags.StringVar(&m.Config, "config", "", "the configuration `file`; without it the server runs an embedded S3 and a demo page on this machine only")
+	flags.StringVar(&m.Listen, "listen", "", "the `address` to listen on, 127.0.0.1:0 for any free port; it overrides the configuration's (default "+config.DefaultListen+")")
+	flags.StringVar(&m.Data, "data", "data", "the `folder` of the embedded S3; files land in FOLDER/bucket/key")
+	flags.TextVar(&m.LogLevel, "log", slog.LevelInfo, "the least `level` that is logged: debug, info, warn or error")
+	if err := parse(flags, args, stderr, "chunksign serve runs the server. Its first line on stdout is its address; logs go to stderr."); err != nil {
+		return err
+	}
+	return m.until(ctx)
+}
+
+// Main is the running server. Tests start it on port 0.
+type Main struct {
+	Config string // the configuration's file, "" for the embedded store and the demo
+	Listen string // the address, "" for the configuration's or the default
+	Data   string // the embedded store's folder
+	Getenv func(string) string
+	Stdout io.Writer // gets the address, in one line
+	Stderr io.Writer // gets the log
+	Web    fs.FS     // the built web files, nil for those of the binary or of the source tree
+
+	LogLevel slog.Level // what is below it is not logged
+
+	URL string // where the server is, once Run has returned
+
+	server *http.Server
+	failed chan error
+	close  []func() error // in the order of starting
+}
+
+// Run starts the server and returns once it answers. ctx bounds the starting;
+// Close stops it.
+func (m *Main) Run(ctx context.Context) error {
+	logger := slog.New(slog.NewTextHandler(m.Stderr, &slog.HandlerOptions{Level: m.LogLevel}))
+	// The embedded store changes the working directory, so paths are made absolute first.
+	data, err := filepath.Abs(m.Data)
+	if err != nil {
+		return err
+	}
+	c := &config.Config{Listen: config.DefaultListen, Auth: config.Auth{Dev: true}}
+	if m.Config != "" {
+		if c, err = config.Load(m.Config, auth.ParseKeys); err != nil {
+			return err
+		}
+	}
+	for _, w := range c.Warnings {
+		logger.Warn(w.Text, "at", fmt.Sprintf("%s:%d:%d", w.File, w.Line, w.Column))
+	}
+	address := cmp.Or(m.Listen, c.Listen)
+	if c.Auth.Dev {
+		if err := auth.CheckLoopback(address); err != nil {
+			return err
+		}
+	}
+	static := m.Web
+	if static == nil {
+		if static, err = webFiles(ctx, m.Stderr, logger); err != nil {
+			return err
+		}
+	}
+	listener, err := listen(address, m.Listen == "" && m.Config == "")
+	if err != nil {
+		return err
+	}
+	m.close = append(m.close, ignoreClosed(listener.Close))
+
+	w := wiring{config: c, port: port(listener), static: static, getenv: m.Getenv, logger: logger}
+	if m.Config == "" {
+		err = w.embedded(ctx, data)
+	} else {
+		err = w.configured(ctx)
+	}
+	m.close = append(m.close, w.close...)
+	if err != nil {
+		return err
+	}
+	handler, err := w.handler()
+	if err != nil {
+		return err
+	}
+	m.server = &http.Server{
+		Handler: handler, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10,
+	}
+	m.failed = make(chan error, 1)
+	scheme := "http"
+	run := func() error { return m.server.Serve(listener) }
+	if c.TLS != nil {
+		scheme = "https"
+		run = func() error { return m.server.ServeTLS(listener, c.TLS.Cert, c.TLS.Key) }
+	}
+	go func() {
+		if err := run(); !errors.Is(err, http.ErrServerClosed) {
+			m.failed <- err
+		}
+	}()
+	m.URL = scheme + "://" + shown(listener) + "/"
+	fmt.Fprintln(m.Stdout, m.URL)
+	return nil
+}
+
+// until runs the server until ctx ends or the server fails.
+func (m *Main) until(ctx context.Context) error {
+	err := m.Run(ctx)
+	if err == nil {
+		select {
+		case <-ctx.Done():
+		case err = <-m.failed:
+		}
+	}
+	return errors.Join(err, m.Close())
+}
+
+// Close ends the server: requests under way may finish for ten seconds.
+func (m *Main) Close() error {
+	var errs []error
+	if m.server != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := m.server.Shutdown(ctx); err != nil {
+			errs = append(errs, m.server.Close())
+		}
+	}
+	for i := len(m.close) - 1; i >= 0; i-- {
+		errs = append(errs, m.close[i]())
+	}
+	m.close = nil
+	return errors.Join(errs...)
+}
+
+func ignoreClosed(f func() error) func() error {
+	return func() error {
+		if err := f(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}
+}
+
+func listen(address string, byDefault bool) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE) && byDefault:
+		return nil, fmt.Errorf("%s is taken by another program; end that one, or take any free port with -listen 127.0.0.1:0", address)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is taken by another program; end that one, or choose another port", address)
+	case err != nil:
+		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
+	}
+	return l, nil
+}
+
+func port(l net.Listener) string {
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+// shown is the address as a browser on this machine can use it.
+func shown(l net.Listener) string {
+	host, port, _ := net.SplitHostPort(l.Addr().String())
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
