@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { once } from "node:events";
+import { test } from "node:test";
+import { browserName, openDemo, stage } from "./harness.js";
+
+const ask = async (/** @type {string} */ url) => {
+  const result = async (/** @type {RequestInit} */ init) => {
+    try {
+      const r = await fetch(url, init);
+      return `${r.type} ${r.status} ${await r.text()}`;
+    } catch (e) {
+      return `blocked: ${/** @type {Error} */ (e).name}`;
+    }
+  };
+  const body = JSON.stringify({ name: "x", type: "text/plain", size: 1 });
+  return [
+    await result({ method: "POST", headers: { "Content-Type": "application/json" }, body }),
+    // No preflight: what a form could send.
+    await result({ method: "POST", headers: { "Content-Type": "text/plain" }, body }),
+    await result({ method: "POST", mode: "no-cors", body }),
+  ];
+};
+
+test("a page of another origin gets no credentials from the dev server", async (t) => {
+  const s = await stage(t);
+  const elsewhere = createServer((_, r) => r.setHeader("Content-Type", "text/html").end("<h1>elsewhere</h1>"));
+  elsewhere.listen(0, "127.0.0.1");
+  t.after(() => elsewhere.close());
+  await once(elsewhere, "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (elsewhere.address());
+  const page = await s.browser.newPage();
+  for (const host of ["127.0.0.1", "localhost"]) {
+    await page.goto(`http://${host}:${port}/`);
+    for (const answer of await page.evaluate(ask, new URL("/v1/destinations/demo/uploads", s.url).href)) {
+      assert.match(answer, /^(blocked|opaque)/);
+      assert.doesNotMatch(answer, /secretAccessKey/);
+    }
+  }
+  // The same request from the demo page does get them: it is the origin that was refused.
+  const own = await openDemo(s);
+  assert.match((await own.evaluate(ask, new URL("/v1/destinations/demo/uploads", s.url).href))[0] ?? "", /secretAccessKey/);
+});
+
+// Firefox has no switch that makes a name resolve to loopback.
+if (browserName === "chrome") {
+  test("a name that rebinds to 127.0.0.1 gets no page and no credentials", async (t) => {
+    const s = await stage(t, { browserArgs: ["--host-resolver-rules=MAP rebind.test 127.0.0.1"] });
+    const { port } = new URL(s.url);
+    const page = await s.browser.newPage();
+    const response = await page.goto(`http://rebind.test:${port}/`);
+    assert.ok(response && response.status() >= 400, `the page answered ${response?.status()}`);
+    for (const answer of await page.evaluate(ask, `http://rebind.test:${port}/v1/destinations/demo/uploads`)) {
+      assert.doesNotMatch(answer, /secretAccessKey/);
+      assert.doesNotMatch(answer, /^basic 20/);
+    }
+  });
+}
