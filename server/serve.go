@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -25,6 +26,10 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	flags.StringVar(&m.Config, "config", "", "the configuration `file`; without it the server runs an embedded S3 and a demo page on this machine only")
 	flags.StringVar(&m.Listen, "listen", "", "the `address` to listen on, 127.0.0.1:0 for any free port; it overrides the configuration's (default "+config.DefaultListen+")")
 	flags.StringVar(&m.Data, "data", "data", "the `folder` of the embedded S3; files land in FOLDER/bucket/key")
+	flags.Func("origin", "an `origin` whose pages may use the embedded S3 and this server beside the demo's own, such as http://localhost:5173; may be repeated", func(o string) error {
+		m.Origins = append(m.Origins, o)
+		return nil
+	})
 	flags.TextVar(&m.LogLevel, "log", slog.LevelInfo, "the least `level` that is logged: debug, info, warn or error")
 	if err := parse(flags, args, stderr, "chunksign serve runs the server. Its first line on stdout is its address; logs go to stderr."); err != nil {
 		return err
@@ -34,13 +39,14 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 
 // Main is the running server. Tests start it on port 0.
 type Main struct {
-	Config string // the configuration's file, "" for the embedded store and the demo
-	Listen string // the address, "" for the configuration's or the default
-	Data   string // the embedded store's folder
-	Getenv func(string) string
-	Stdout io.Writer // gets the address, in one line
-	Stderr io.Writer // gets the log
-	Web    fs.FS     // the built web files, nil for those of the binary or of the source tree
+	Config  string   // the configuration's file, "" for the embedded store and the demo
+	Listen  string   // the address, "" for the configuration's or the default
+	Data    string   // the embedded store's folder
+	Origins []string // whose pages may use the embedded store too; only without Config
+	Getenv  func(string) string
+	Stdout  io.Writer // gets the address, in one line
+	Stderr  io.Writer // gets the log
+	Web     fs.FS     // the built web files, nil for those of the binary or of the source tree
 
 	LogLevel slog.Level // what is below it is not logged
 
@@ -60,12 +66,16 @@ func (m *Main) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if m.Config != "" && len(m.Origins) > 0 {
+		return errors.New("-origin is for the embedded S3; with -config write server.origins there")
+	}
 	c := &config.Config{Listen: config.DefaultListen, Auth: config.Auth{Dev: true}}
 	if m.Config != "" {
 		if c, err = config.Load(m.Config, auth.ParseKeys); err != nil {
 			return err
 		}
 	}
+	c.Origins = append(c.Origins, m.Origins...)
 	for _, w := range c.Warnings {
 		logger.Warn(w.Text, "at", fmt.Sprintf("%s:%d:%d", w.File, w.Line, w.Column))
 	}
@@ -111,7 +121,12 @@ func (m *Main) Run(ctx context.Context) error {
 	run := func() error { return m.server.Serve(listener) }
 	if c.TLS != nil {
 		scheme = "https"
-		run = func() error { return m.server.ServeTLS(listener, c.TLS.Cert, c.TLS.Key) }
+		pair, err := tls.LoadX509KeyPair(c.TLS.Cert, c.TLS.Key)
+		if err != nil {
+			return fmt.Errorf("server.tls: the certificate %q and key %q cannot be used: %w", c.TLS.Cert, c.TLS.Key, err)
+		}
+		m.server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}}
+		run = func() error { return m.server.ServeTLS(listener, "", "") }
 	}
 	go func() {
 		if err := run(); !errors.Is(err, http.ErrServerClosed) {

@@ -47,6 +47,8 @@ func TestCommands(t *testing.T) {
 		{[]string{"serve", "-listen", "0.0.0.0:0"}, 1, "may listen on this machine only"},
 		{[]string{"serve", "-listen", "nonsense"}, 1, "127.0.0.1:8080"},
 		{[]string{"serve", "-config", "/nonexistent.yaml"}, 1, "cannot be read"},
+		{[]string{"serve", "-config", "/nonexistent.yaml", "-origin", "http://localhost:5173"}, 1, "write server.origins"},
+		{[]string{"serve", "-listen", "127.0.0.1:0", "-data", t.TempDir(), "-origin", "*"}, 1, "not an exact origin"},
 	} {
 		status, stdout, stderr := command(t, c.args...)
 		if status != c.status || !strings.Contains(stdout+stderr, c.says) {
@@ -169,6 +171,19 @@ func sign(t *testing.T, key *ecdsa.PrivateKey) string {
 		t.Fatal(err)
 	}
 	return token
+}
+
+// An address is printed only by a server that will answer there.
+func TestServeWithoutItsCertificate(t *testing.T) {
+	file, _ := configured(t)
+	text := strings.Replace(configuration, "origins:", "tls: {cert: none.pem, key: none.key}, origins:", 1)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, stdout, stderr := command(t, "serve", "-config", file)
+	if status != 1 || stdout != "" || !strings.Contains(stderr, "server.tls") {
+		t.Errorf("%d\n%s%s", status, stdout, stderr)
+	}
 }
 
 func TestServeEndsWhenItIsTold(t *testing.T) {

@@ -55,7 +55,7 @@ func (w *wiring) embedded(ctx context.Context, data string) error {
 		return err
 	}
 	const bucket = "demo"
-	origins := []string{"http://127.0.0.1:" + w.port, "http://localhost:" + w.port, "http://[::1]:" + w.port}
+	origins := append([]string{"http://127.0.0.1:" + w.port, "http://localhost:" + w.port, "http://[::1]:" + w.port}, w.config.Origins...)
 	store, err := devstore.Start(ctx, devstore.Config{Dir: data, Buckets: []string{bucket}, Origins: origins, Secret: secret, Logger: w.logger, Now: time.Now})
 	if err != nil {
 		return err

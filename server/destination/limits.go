@@ -59,7 +59,7 @@ func ParseSizeRange(s string) (smallest, largest int64, err error) {
 		return 0, 0, fmt.Errorf("%q has its smallest size above its largest; write %s..%s", s, strings.TrimSpace(to), strings.TrimSpace(from))
 	}
 	if largest > MaxObjectSize {
-		return 0, 0, fmt.Errorf("%q goes above S3's largest object; write at most 48.8TiB or 50TB", s)
+		return 0, 0, fmt.Errorf("%q goes above S3's largest object; write at most 50TB", s)
 	}
 	return smallest, largest, nil
 }

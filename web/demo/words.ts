@@ -80,7 +80,6 @@ const explanations: Record<string, Words> = {
   object_breaks_grant: ["What arrived is not what was announced", "The server took it away again. Try again, and tell whoever runs the server if it happens again."],
   store_refused: ["The store refused what the server asked of it", "Tell whoever runs the server: its rights or its bucket need looking at."],
   store_unavailable: ["The store does not answer", "Wait a moment, then try again. What has arrived is kept."],
-  webhook_failed: ["The file arrived, but the application behind the server did not confirm it", "Wait a moment, then try again."],
   internal: ["The server made a mistake", "Try once more; if it happens again, pass the line below to whoever runs the server."],
   http_error: ["Something other than the upload server answered", "Is the server running, and is nothing in between? Then try again."],
   // The store's. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { once } from "node:events";
+import { join } from "node:path";
 import { test } from "node:test";
-import { browserName, openDemo, stage } from "./harness.js";
+import { browserName, giveFiles, openDemo, randomFile, sha256, stage } from "./harness.js";
 
 const ask = async (/** @type {string} */ url) => {
   const result = async (/** @type {RequestInit} */ init) => {
@@ -56,3 +57,22 @@ if (browserName === "chrome") {
     }
   });
 }
+
+test("a page of a listed origin loads the library from the server and uploads", async (t) => {
+  const elsewhere = createServer((_, r) => r.setHeader("Content-Type", "text/html").end("<h1>the application</h1>"));
+  elsewhere.listen(0, "127.0.0.1");
+  t.after(() => elsewhere.close());
+  await once(elsewhere, "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (elsewhere.address());
+  const s = await stage(t, { serverArgs: ["-origin", `http://127.0.0.1:${port}`] });
+  const file = await randomFile(s.tmp, "from elsewhere.bin", (20 << 20) + 1);
+  const page = await s.browser.newPage();
+  await page.goto(`http://127.0.0.1:${port}/`);
+  await giveFiles(page, file.path);
+  const key = await page.evaluate(async (endpoint) => {
+    const { Uploader } = await import(/** @type {string} */ (`${endpoint}chunksign/chunksign.js`));
+    const { result } = new Uploader({ endpoint, destination: "demo" }).upload(/** @type {any} */ (window).files[0]);
+    return (await result).key;
+  }, s.url);
+  assert.equal(await sha256(join(s.data, "demo", key)), file.sha256);
+});

@@ -78,10 +78,10 @@ export class Driver {
     const restored = m.record;
     const record = restored ?? `${Date.now().toString(36)}-${random().toString(36)}${random().toString(36)}`;
     const release = await this.records.lock(record);
-    if (!release) throw new Refusal("in_other_tab", `another tab is working on this upload; go on there, or close it`);
+    if (!release) throw new Refusal("in_other_tab", true, "another tab is working on this upload; go on there, or close it");
     try {
       const bytes = restored === null ? undefined : await this.records.get(restored);
-      if (restored !== null && !bytes) throw new Refusal("no_record", "the upload is finished, or its record is gone; begin it anew");
+      if (restored !== null && !bytes) throw new Refusal("no_record", false, "the upload is finished, or its record is gone; begin it anew");
       const file = m.t === "start" ? m.file : this.recordedFile(bytes!);
       const message = core.message(bytes ? op.uploadRestore : op.uploadNew);
       message.str(file.name).str(file.type).i64(file.size).i64(file.lastModified).i64(m.t === "start" ? m.partSize : 0);
@@ -223,7 +223,7 @@ export class Driver {
   private failed(page: number, code: string, e: unknown): void {
     const error: ErrorInfo = {
       code: e instanceof Refusal ? e.code : code, message: e instanceof Error ? e.message : String(e),
-      status: 0, requestId: "", retryable: true, part: 0,
+      status: 0, requestId: "", retryable: e instanceof Refusal ? e.retryable : true, part: 0,
     };
     this.say({ t: "failed", id: page, error });
   }
@@ -231,7 +231,7 @@ export class Driver {
 
 /** An upload that cannot begin. */
 class Refusal extends Error {
-  constructor(readonly code: string, message: string) {
+  constructor(readonly code: string, readonly retryable: boolean, message: string) {
     super(message);
   }
 }
