@@ -52,11 +52,11 @@ test-browser: setup ## the browser tests: both compilers, Chromium and Firefox
 	cd web && npm run --silent typecheck
 	go run ./scripts/build -compiler go
 	go build -trimpath -o $(BIN) ./server
-	cd web && node --test test/
+	cd web && node --test test/*.test.js
 	go run ./scripts/build -compiler tinygo
 	go build -trimpath -o $(BIN) ./server
-	cd web && node --test test/
-	cd web && CHUNKSIGN_BROWSER=firefox node --test test/
+	cd web && node --test test/*.test.js
+	cd web && CHUNKSIGN_BROWSER=firefox node --test test/*.test.js
 
 .PHONY: fuzz
 fuzz: ## sigv4 against the AWS SDK's signer, for FUZZTIME (10m)

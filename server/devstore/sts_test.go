@@ -31,6 +31,7 @@ func TestAssumeRole(t *testing.T) {
 	if ends := out.Credentials.Expiration; ends.Before(before.Add(12*time.Hour-time.Second)) || ends.After(time.Now().Add(12*time.Hour)) {
 		t.Errorf("it ends at %v, want 12 hours from now", ends)
 	}
+	//lint:ignore SA1019 clients made before SessionTokenUtilization read it
 	if p := aws.ToInt32(out.PackedPolicySize); p < 1 || p > 100 {
 		t.Errorf("PackedPolicySize %d", p)
 	}
