@@ -176,7 +176,7 @@ func writeCommand(w *codec.Writer, c upload.Command) {
 		w.U8(8)
 	case upload.Wake:
 		w.U8(9)
-		w.I64(c.At.UnixMilli())
+		w.I64(c.At.Add(time.Millisecond - 1).UnixMilli()) // up: a Tick before its time does nothing
 	case upload.Report:
 		w.U8(10)
 		writeProgress(w, &c.Progress)

@@ -122,6 +122,9 @@ func (u *Upload) answered(ev Event) {
 	u.forgetCall(i)
 	if c.kind == callPart {
 		u.queue.sending--
+		if u.phase == aborting {
+			return // it is only awaited
+		}
 	}
 	switch e := ev.(type) {
 	case Granted:

@@ -13,14 +13,27 @@ func (u *Upload) cancel() {
 		return
 	}
 	u.cancelled = true
+	outcome := false // a call under way says whether there is an object
 	for i := len(u.calls) - 1; i >= 0; i-- {
-		// The reply to a Create names what has to be aborted, and the one to a
-		// Complete says whether there is anything.
-		if k := u.calls[i].kind; k != callCreate && k != callComplete && k != callRenew {
+		switch c := u.calls[i]; c.kind {
+		case callRenew:
+		case callCreate: // its reply names what has to be aborted
+		case callComplete:
+			outcome = true
+		case callPart:
+			if _, size := u.plan.Range(c.part); c.bytes < size {
+				u.drop(i)
+				u.queue.sending--
+			} else if u.plan.Single() {
+				outcome = true
+			}
+			// The store stores a part whose bytes have all left whether we listen or
+			// not, and some engines do so even after the abort: its reply is awaited.
+		default:
 			u.drop(i)
 		}
 	}
-	if !u.underWay(callComplete) {
+	if !outcome {
 		u.to(aborting)
 	}
 }
@@ -29,7 +42,7 @@ func (u *Upload) cancel() {
 // parts that were in flight can outlive the first
 // (AmazonS3/latest/API/API_AbortMultipartUpload.html).
 func (u *Upload) abort() {
-	if u.underWay(callCreate) {
+	if u.underWay(callCreate) || u.underWay(callPart) {
 		return
 	}
 	if u.uploadID == "" {

@@ -24,7 +24,7 @@ func (u *Upload) state() State {
 	switch {
 	case u.phase == over:
 		return u.shown // set by the Finish
-	case u.phase == aborting:
+	case u.phase == aborting || u.cancelled && u.phase < verifying:
 		return Cancelling
 	case u.needsAuth:
 		return NeedsAuth

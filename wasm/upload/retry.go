@@ -101,7 +101,12 @@ func classify(e *s3api.Error) verdict {
 // storeRefused decides what a store's refusal of c leads to.
 func (u *Upload) storeRefused(c call, refusal *s3api.Error) {
 	err := fromStore(c, refusal)
-	switch classify(refusal) {
+	v := classify(refusal)
+	if u.cancelled && (c.kind == callPart || c.kind == callComplete && v != missing && v != taken) {
+		u.to(aborting) // the outcome that was awaited: there is no object
+		return
+	}
+	switch v {
 	case transient:
 		u.again(c, err, 0)
 	case session:
@@ -172,6 +177,9 @@ func (u *Upload) triedBefore(c call) bool {
 
 // lost is a call that got no answer.
 func (u *Upload) lost(c call, err *Error) {
+	if u.phase == aborting && c.kind == callPart {
+		return
+	}
 	err.Part = c.part
 	toStore := c.kind == callPart || c.kind >= callCreate
 	if toStore && u.left() < renewBefore {
@@ -214,6 +222,9 @@ const soon = time.Millisecond
 func (u *Upload) again(c call, err *Error, wait time.Duration) {
 	var tries int
 	switch {
+	case u.cancelled && (c.kind == callComplete || c.kind == callPart):
+		u.to(aborting)
+		return
 	case c.kind == callPart:
 		p := u.queue.part(c.part)
 		p.tries++
@@ -223,9 +234,6 @@ func (u *Upload) again(c call, err *Error, wait time.Duration) {
 		tries = u.renewal.tries
 	case c.kind == callCreate && u.phase == aborting:
 		return // nothing was created that anybody knows of
-	case c.kind == callComplete && u.cancelled:
-		u.to(aborting)
-		return
 	default:
 		u.step.tries++
 		tries = u.step.tries

@@ -198,6 +198,30 @@ func TestCredentialsAreRenewedBeforeTheyEnd(t *testing.T) {
 	r.wantDone()
 }
 
+// A timer that fires too early is asked for again: clocks are coarser than waits.
+func TestAnEarlyTickIsNotTheLast(t *testing.T) {
+	r := newRig(t, 2*plan.MinPartSize)
+	r.grant()
+	r.reply("POST", 503, errorBody("SlowDown"))
+	for range 3 {
+		due := r.wake
+		r.now = due.Add(-time.Microsecond)
+		r.wake = time.Time{}
+		r.step(Tick{})
+		if !r.wake.After(r.now) {
+			t.Fatal("nothing wakes the engine any more")
+		}
+		for _, p := range r.pending {
+			if _, ok := p.(Send); ok {
+				return
+			}
+		}
+		r.now = due.Add(-time.Microsecond)
+	}
+	r.wait()
+	r.created()
+}
+
 func TestSignInAgain(t *testing.T) {
 	r := newRig(t, 2*plan.MinPartSize)
 	r.grant()

@@ -183,6 +183,8 @@ func (u *Upload) take(ev Event) {
 	case Stop:
 		u.dropAll()
 		u.finish(Finish{Err: &Error{Code: "stopped", Message: "the upload was stopped; what the store has is kept"}})
+	case Tick:
+		u.wake = time.Time{} // come or come too early, it is spent
 	case Sent:
 		u.sent(e)
 	case Granted, Renewed, Verified, Refused, Hashed, Unreadable, Replied, Lost:

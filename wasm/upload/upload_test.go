@@ -221,6 +221,22 @@ func TestCancel(t *testing.T) {
 			r.reply("DELETE", 204, "")
 			r.reply("GET", 404, errorBody("NoSuchUpload"))
 		}, false},
+		{"with a part under way whose bytes have all left", func(r *rig) {
+			r.grant()
+			r.created()
+			r.hash()
+			r.hash()
+			whole, half := r.pending[len(r.pending)-2].(Send), r.pending[len(r.pending)-1].(Send)
+			r.step(Sent{ID: whole.ID, Bytes: whole.Size})
+			r.step(Sent{ID: half.ID, Bytes: half.Size / 2})
+			r.step(Cancel{})
+			if len(r.pending) != 1 || r.latest.State != Cancelling {
+				r.t.Fatalf("state %d, under way: %s", r.latest.State, r.underWay())
+			}
+			r.step(Replied{ID: take[Send](r, nil).ID, Reply: s3api.Reply{Status: 200, ETag: `"e"`}})
+			r.reply("DELETE", 204, "")
+			r.reply("GET", 404, errorBody("NoSuchUpload"))
+		}, false},
 		{"while paused", func(r *rig) {
 			r.grant()
 			r.created()
@@ -265,6 +281,28 @@ func TestCancelDuringACompleteTellsTheOutcome(t *testing.T) {
 	r.reply("POST", 200, completedBody)
 	r.verified()
 	r.wantDone()
+}
+
+func TestCancelOfASinglePartTellsTheOutcome(t *testing.T) {
+	for _, c := range []struct {
+		sent, status int
+		end          string
+	}{{1, 200, "done"}, {1, 503, "cancelled"}, {0, 0, "cancelled"}} {
+		r := newRig(t, 1)
+		r.grant()
+		r.hash()
+		r.step(Sent{ID: r.pending[0].(Send).ID, Bytes: int64(c.sent)})
+		r.step(Cancel{})
+		if c.status != 0 {
+			r.reply("PUT", c.status, "")
+		}
+		if c.end == "done" {
+			r.verified()
+			r.wantDone()
+		} else {
+			r.wantFailed(c.end)
+		}
+	}
 }
 
 func TestStopKeepsTheRecord(t *testing.T) {
