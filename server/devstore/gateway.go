@@ -157,6 +157,7 @@ func attributeStore(dir string) (meta.MetadataStorer, error) {
 // gateway alone does not: it looks at the bucket's CORS rules only after the signature (in UploadPart, Create and
 // Complete), and closes the connection on a body that it did not read.
 func front(allowed func(host string) bool, origins func() []string, log *slog.Logger) fiber.Handler {
+	uploads := &uploadLocks{}
 	return func(c fiber.Ctx) error {
 		// An absolute request URI would carry a second host; browsers never send one to an origin.
 		if !allowed(string(c.Request().Header.Host())) || !strings.HasPrefix(string(c.Request().Header.RequestURI()), "/") {
@@ -165,7 +166,9 @@ func front(allowed func(host string) bool, origins func() []string, log *slog.Lo
 			return c.Status(fiber.StatusMisdirectedRequest).SendString(xml.Header +
 				"<Error><Code>MisdirectedRequest</Code><Message>This store answers only for its own loopback address.</Message></Error>")
 		}
+		leave := uploads.enter(c)
 		err := c.Next()
+		leave()
 		oneRequestID(c)
 		// Not the query as it is: a presigned URL's is a secret while it lasts.
 		log.Debug("s3", "method", c.Method(), "path", c.Path(), "partNumber", c.Query("partNumber"), "uploadId", c.Query("uploadId"), "status", c.Response().StatusCode())
