@@ -26,7 +26,8 @@ async function choose(page, selector, ...paths) {
 }
 
 /**
- * Presses a row's button as soon as the row's text shows that bytes move.
+ * Presses a row's button as soon as its bar has passed a tenth: of these files
+ * that is more than what is under way at once, so the store has parts.
  *
  * @param {import("puppeteer-core").Page} page
  * @param {string} name
@@ -39,7 +40,7 @@ const pressUnderWay = (page, name, action) =>
         const look = () => {
           const row = document.querySelector(`[data-upload][data-name="${name}"][data-state="uploading"]`);
           const button = row?.querySelector(`[data-action="${action}"]`);
-          if (button instanceof HTMLElement && Number(row?.querySelector("[role=progressbar]")?.getAttribute("aria-valuenow")) > 0) {
+          if (button instanceof HTMLElement && Number(row?.querySelector("[role=progressbar]")?.getAttribute("aria-valuenow")) > 10) {
             button.click();
             resolve(undefined);
           } else requestAnimationFrame(look);

@@ -50,19 +50,22 @@ const chromeArgs = [
  */
 export async function stage(t, { serverArgs = [], browserArgs = [] } = {}) {
   const tmp = await mkdtemp(join(tmpdir(), "chunksign-test-"));
-  t.after(() => rm(tmp, { recursive: true, force: true }));
+  /** @type {(() => Promise<unknown>)[]} */
+  const endings = [() => rm(tmp, { recursive: true, force: true })];
+  // In this order: the browser sends to the server, which writes to the folder.
+  t.after(async () => {
+    for (const end of endings.reverse()) await end();
+  });
   const data = join(tmp, "data");
-  const server = await startServer(t, ["serve", "-listen", "127.0.0.1:0", "-data", data, ...serverArgs]);
+  const server = await startServer(["serve", "-listen", "127.0.0.1:0", "-data", data, ...serverArgs]);
+  endings.push(server.stop);
   const browser = await launch(browserArgs);
-  t.after(() => browser.close());
+  endings.push(() => browser.close());
   return { ...server, data, tmp, browser };
 }
 
-/**
- * @param {import("node:test").TestContext} t
- * @param {string[]} args
- */
-export async function startServer(t, args) {
+/** @param {string[]} args */
+async function startServer(args) {
   const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   child.stderr.on("data", (b) => (log += b));
@@ -72,7 +75,6 @@ export async function startServer(t, args) {
       await once(child, "exit");
     }
   };
-  t.after(stop);
   const lines = createInterface({ input: child.stdout });
   const first = await Promise.race([
     once(lines, "line").then(([line]) => String(line)),
