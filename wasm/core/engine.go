@@ -9,10 +9,16 @@ import (
 	"github.com/chunksign/chunksign/wasm/upload"
 )
 
-var pool = upload.NewPool(4)
+var pool = upload.NewPool(6) // connections that browsers open to a host
 
 func poolMax(r *codec.Reader, _ *codec.Writer) string {
 	pool.SetMax(max(1, int(r.U32())))
+	return ""
+}
+
+// poolRate bounds the bytes a second of all uploads; 0 for no bound.
+func poolRate(r *codec.Reader, _ *codec.Writer) string {
+	pool.SetRate(r.I64())
 	return ""
 }
 
@@ -21,6 +27,8 @@ func readConfig(r *codec.Reader) upload.Config {
 		File:     upload.File{Name: r.Str(), Type: r.Str(), Size: r.I64(), Modified: r.I64()},
 		PartSize: r.I64(),
 		Seed:     r.U64(),
+		Stall:    time.Duration(r.I64()) * time.Millisecond,
+		Origin:   r.Str(),
 	}
 }
 
@@ -56,6 +64,8 @@ func recordRead(r *codec.Reader, w *codec.Writer) string {
 	w.I64(rec.File.Modified)
 	w.I64(rec.Begun.UnixMilli())
 	w.I64(rec.Grant.Expires.UnixMilli())
+	w.Str(rec.Grant.Target.Key)
+	w.Str(rec.UploadID)
 	return ""
 }
 
@@ -115,8 +125,38 @@ func readEvent(r *codec.Reader) upload.Event {
 		return upload.Replied{ID: r.U32(), Reply: s3api.Reply{Status: int(r.U32()), ETag: r.Str(), RequestID: r.Str(), Body: r.Bytes()}}
 	case 16:
 		return upload.Lost{ID: r.U32()}
+	case 17:
+		return upload.SignedIn{}
+	case 18:
+		return upload.Jumped{}
+	case 19:
+		return upload.Exists{ID: r.U32(), Object: readObject(r)}
+	case 21:
+		return readTold(r)
+	case 20:
+		e := upload.Sampled{ID: r.U32()}
+		if sum := r.Bytes(); len(sum) == len(e.Digest) {
+			copy(e.Digest[:], sum)
+			return e
+		}
+		return nil
 	}
 	return nil
+}
+
+func readTold(r *codec.Reader) upload.Told {
+	e := upload.Told{ID: r.U32(), UploadID: r.Str(), Next: int(r.U32()), ETag: r.Str(), Gone: r.Bool(), Lasts: time.Duration(r.I64()) * time.Millisecond}
+	for n := r.U32(); n > 0 && !r.Bad; n-- {
+		number := int(r.U32())
+		if url := r.Str(); url != "" {
+			e.Links = append(e.Links, upload.Link{Part: number, URL: url, Header: upload.DecodeParams(r)})
+			continue
+		}
+		p := s3api.ListedPart{PartNumber: number, Size: r.I64(), ETag: r.Str()}
+		p.Checksum, p.HasSum = s3api.ParseDigest(r.Str())
+		e.Parts = append(e.Parts, p)
+	}
+	return e
 }
 
 func readSession(r *codec.Reader) upload.Session {
@@ -140,6 +180,8 @@ func writeCommand(w *codec.Writer, c upload.Command) {
 	case upload.Ask:
 		w.U8(1)
 		w.U32(c.ID)
+		w.Str(c.Checksum)
+		w.I64(c.PartSize)
 	case upload.Renew:
 		w.U8(2)
 		w.U32(c.ID)
@@ -164,6 +206,20 @@ func writeCommand(w *codec.Writer, c upload.Command) {
 		w.I64(c.Offset)
 		w.I64(c.Size)
 		w.U32(uint32(c.Part))
+	case upload.Multipart:
+		w.U8(14)
+		w.U32(c.ID)
+		w.Str(c.Grant)
+		w.Str(c.Op)
+		w.Str(c.UploadID)
+		w.U32(uint32(c.After))
+		w.Bool(c.Renew)
+		w.U32(uint32(len(c.Parts)))
+		for _, p := range c.Parts {
+			w.U32(uint32(p.Number))
+			w.I64(p.Size)
+			w.Str(p.Digest.Base64())
+		}
 	case upload.Drop:
 		w.U8(6)
 		w.U32(c.ID)
@@ -188,6 +244,13 @@ func writeCommand(w *codec.Writer, c upload.Command) {
 		} else {
 			writeError(w, c.Err)
 		}
+	case upload.Sample:
+		w.U8(12)
+		w.U32(c.ID)
+	case upload.Warn:
+		w.U8(13)
+		w.Str(c.Code)
+		w.Str(c.Message)
 	}
 }
 
@@ -200,6 +263,15 @@ func writeProgress(w *codec.Writer, p *upload.Progress) {
 	w.U32(uint32(p.PartsDone))
 	w.I64(p.Speed)
 	w.I64(p.Left)
+	w.U32(uint32(p.Hashing))
+	w.U32(uint32(p.Sending))
+	w.U32(uint32(p.Waiting))
+	writeError(w, &p.Trouble)
+	if p.RetryAt.IsZero() {
+		w.I64(0)
+	} else {
+		w.I64(p.RetryAt.UnixMilli())
+	}
 }
 
 func writeObject(w *codec.Writer, o *upload.Object) {

@@ -28,6 +28,7 @@ const (
 	opHashNew
 	opHashWrite
 	opHashSum
+	opPoolRate
 )
 
 type handler func(r *codec.Reader, w *codec.Writer) (problem string)
@@ -46,6 +47,7 @@ var handlers = [...]handler{
 	opHashNew:       hashNew,
 	opHashWrite:     hashWrite,
 	opHashSum:       hashSum,
+	opPoolRate:      poolRate,
 }
 
 var (

@@ -314,6 +314,25 @@ func TestListAndGetSurviveFaults(t *testing.T) {
 	})
 }
 
+// noTemp has a temp/ that cannot be read.
+type noTemp struct{ FS }
+
+func (fs noTemp) Open(name string) (hackpadfs.File, error) {
+	if name == temp {
+		return nil, &hackpadfs.PathError{Op: "open", Path: name, Err: hackpadfs.ErrNotExist}
+	}
+	return fs.FS.Open(name)
+}
+
+func TestListNeedsNoTemporaryFiles(t *testing.T) {
+	onEveryStore(t, func(t *testing.T, fs FS) {
+		put(t, open(t, fs), "a", "one")
+		if got := listed(t, &Journal{noTemp{fs}}); got != "a=one" {
+			t.Fatalf("List: %q", got)
+		}
+	})
+}
+
 func TestNewSaysWhenThereIsNoFolder(t *testing.T) {
 	for name, newFS := range stores {
 		t.Run(name, func(t *testing.T) {

@@ -21,15 +21,12 @@ type Entry struct {
 
 // List returns every record, in no certain order, and tidies up on the way:
 // temporary files are removed and unreadable records set aside. An unreadable record is
-// an Entry with Err, and is reported once. Only a folder that cannot
-// be read is an error.
+// an Entry with Err, and is reported once. Only where the records' folder
+// cannot be read that is an error.
 func (j *Journal) List() ([]Entry, error) {
-	left, err := j.names(temp)
-	if err != nil {
-		return nil, &Error{"list", temp, err}
-	}
+	// What cannot be tidied up is in nobody's way, and the next List tries again.
+	left, _ := j.names(temp)
 	for _, name := range left {
-		// A file that stays is in nobody's way, and the next List tries again.
 		_ = j.remove(temp + "/" + name)
 	}
 	names, err := j.names(records)

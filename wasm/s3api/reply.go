@@ -55,6 +55,9 @@ func (r *Reply) asError() *Error {
 			e.ServerTime, _ = ParseTime(s.text)
 		}
 	}
+	if e.Code == "NoSuchKey" { // radosgw's word in ListParts; none of the calls here reads an object
+		e.Code = "NoSuchUpload"
+	}
 	return e
 }
 

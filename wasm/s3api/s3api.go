@@ -77,7 +77,7 @@ func (t *Target) ListParts(uploadID string, after int) sigv4.Request {
 type CompletedPart struct {
 	PartNumber int
 	ETag       string // with its quotes, as the store gave it
-	Checksum   Digest
+	Checksum   Digest // the zero Digest where it is not known: then nothing is said of it
 }
 
 // CompleteMultipartUpload gives the request and its body. The body names every
@@ -87,9 +87,13 @@ func (t *Target) CompleteMultipartUpload(uploadID string, parts []CompletedPart,
 	body := make([]byte, 0, 64+len(parts)*160)
 	body = append(body, `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">`...)
 	for _, p := range parts {
-		body = append(body, "<Part><ChecksumSHA256>"...)
-		body = append(body, p.Checksum.Base64()...)
-		body = append(body, "</ChecksumSHA256><ETag>"...)
+		body = append(body, "<Part>"...)
+		if p.Checksum != (Digest{}) {
+			body = append(body, "<ChecksumSHA256>"...)
+			body = append(body, p.Checksum.Base64()...)
+			body = append(body, "</ChecksumSHA256>"...)
+		}
+		body = append(body, "<ETag>"...)
 		body = appendEscaped(body, p.ETag)
 		body = append(body, "</ETag><PartNumber>"...)
 		body = append(body, itoa(int64(p.PartNumber))...)

@@ -204,3 +204,16 @@ func FuzzScan(f *testing.F) {
 		}
 	})
 }
+
+func TestParseTime(t *testing.T) {
+	for at := time.Date(1599, 1, 1, 23, 59, 58, 0, time.UTC); at.Year() < 2500; at = at.AddDate(0, 0, 1) {
+		if got, ok := ParseTime(at.Format(time.RFC3339)); !ok || !got.Equal(at) {
+			t.Fatalf("%s is read as %s", at, got.UTC())
+		}
+	}
+	for _, bad := range []string{"", "2026-01-02T03:04:05", "2026-01-02 03:04:05Z", "2026-01-02T03:04:xxZ"} {
+		if got, ok := ParseTime(bad); ok {
+			t.Errorf("%q is read as %s", bad, got)
+		}
+	}
+}

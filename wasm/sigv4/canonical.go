@@ -25,19 +25,39 @@ func StringToSign(canonicalRequest, scope string, now time.Time) string {
 // Timestamp returns t in UTC as x-amz-date wants it: "20130524T000000Z". The
 // year must be within 0 and 9999.
 func Timestamp(t time.Time) string {
-	t = t.UTC()
-	year, month, day := t.Date()
-	hour, minute, second := t.Clock()
+	days, second := t.Unix()/86400, int(t.Unix()%86400)
+	if second < 0 {
+		days, second = days-1, second+86400
+	}
+	year, month, day := civil(int(days))
 	var b [16]byte
 	digits(b[0:4], year)
-	digits(b[4:6], int(month))
+	digits(b[4:6], month)
 	digits(b[6:8], day)
 	b[8] = 'T'
-	digits(b[9:11], hour)
-	digits(b[11:13], minute)
-	digits(b[13:15], second)
+	digits(b[9:11], second/3600)
+	digits(b[11:13], second/60%60)
+	digits(b[13:15], second%60)
 	b[15] = 'Z'
 	return string(b[:])
+}
+
+// civil is the Gregorian date of a day, counted from 1970-01-01, in years from 0
+// (Howard Hinnant: "chrono-Compatible Low-Level Date Algorithms"). Package time's
+// own brings the rules of all time zones into the page, 3 KB compressed.
+func civil(days int) (year, month, day int) {
+	days += 719468 // from 0000-03-01, so that a leap day ends its year
+	era := days / 146097
+	days %= 146097
+	of := (days - days/1460 + days/36524 - days/146096) / 365
+	days -= 365*of + of/4 - of/100
+	month = (5*days + 2) / 153
+	day = days - (153*month+2)/5 + 1
+	year = of + era*400
+	if month += 3; month > 12 {
+		month, year = month-12, year+1
+	}
+	return year, month, day
 }
 
 // digits fills b with n in decimal, zeros in front.

@@ -68,6 +68,12 @@ func TestTimestamp(t *testing.T) {
 	} {
 		equal(t, at.String(), Timestamp(at), at.UTC().Format("20060102T150405Z"))
 	}
+	// Every day of nine centuries: leap years of all kinds.
+	for at := time.Date(1599, 1, 1, 23, 59, 58, 0, time.UTC); at.Year() < 2500; at = at.AddDate(0, 0, 1) {
+		if got, want := Timestamp(at), at.Format("20060102T150405Z"); got != want {
+			t.Fatalf("%s, want %s", got, want)
+		}
+	}
 }
 
 // TestMAC takes keys around the block size, where HMAC changes what it does.

@@ -6,17 +6,27 @@ const errUnconfirmed = "cancel_unconfirmed"
 
 var errCancelled = &Error{Code: "cancelled", Message: "the upload was cancelled"}
 
+// errUnread ends a cancel that finds an object at the key, which an earlier life
+// may have completed, or somebody else written.
+var errUnread = &Error{Code: errUnconfirmed, Message: "the upload was cancelled, and its key has an object that it may have made before"}
+
 // cancel begins to take back what the store has. Once the object may exist
 // there is nothing left to take back: the upload goes on to its end.
 func (u *Upload) cancel() {
-	if u.cancelled || u.phase == verifying {
+	if u.cancelled {
 		return
 	}
-	u.cancelled = true
+	u.cancelled, u.paused = true, false
+	if u.phase == verifying {
+		return
+	}
 	outcome := false // a call under way says whether there is an object
 	for i := len(u.calls) - 1; i >= 0; i-- {
 		switch c := u.calls[i]; c.kind {
 		case callRenew:
+			if u.grant.Presigned && u.generation > 0 { // nothing more is to be signed
+				u.drop(i)
+			}
 		case callCreate: // its reply names what has to be aborted
 		case callComplete:
 			outcome = true
@@ -34,6 +44,16 @@ func (u *Upload) cancel() {
 		}
 	}
 	if !outcome {
+		u.takeBack()
+	}
+}
+
+// takeBack goes on from a cancel once no call tells any more whether there is an
+// object. Where a PutObject may have made one, the server looks.
+func (u *Upload) takeBack() {
+	if u.inDoubt {
+		u.to(verifying)
+	} else {
 		u.to(aborting)
 	}
 }
@@ -49,14 +69,10 @@ func (u *Upload) abort() {
 		u.finish(Finish{Err: errCancelled, Forget: true})
 		return
 	}
-	if !u.fresh() || !u.due(&u.step) {
-		return
-	}
-	t := &u.grant.Target
 	if u.abortSent {
-		u.send(&u.step, call{kind: callListAborted}, t.ListParts(u.uploadID, 0), nil)
+		u.multipart(callListAborted)
 	} else {
-		u.send(&u.step, call{kind: callAbort}, t.AbortMultipartUpload(u.uploadID), nil)
+		u.multipart(callAbort)
 	}
 }
 
@@ -68,6 +84,14 @@ func (u *Upload) aborted(c call, err *s3api.Error) {
 	case c.kind == callListAborted && err == nil:
 		u.abortSent = false
 		u.again(c, &Error{Code: "abort_unconfirmed", Message: "the store still lists the upload after it was aborted", Retryable: true}, 0)
+	case c.kind == callListAborted && err.Code == "NoSuchUpload" && u.now.Before(u.late):
+		u.abortSent, u.step.at = false, u.late
+	case c.kind == callListAborted && err.Code == "NoSuchUpload" && !u.cancelled:
+		u.restart(u.conflict)
+	case c.kind == callListAborted && err.Code == "NoSuchUpload" && u.completed:
+		// A Complete whose reply was lost may have done it: the server looks.
+		u.abortSent = true
+		u.to(verifying)
 	case c.kind == callListAborted && err.Code == "NoSuchUpload":
 		u.finish(Finish{Err: errCancelled, Forget: true})
 	default:
@@ -78,7 +102,10 @@ func (u *Upload) aborted(c call, err *s3api.Error) {
 // giveUpAbort ends a cancel that the store did not confirm. The Record stays,
 // so that a later sweep finds the upload.
 func (u *Upload) giveUpAbort(cause *Error) {
-	u.dropAll()
+	if !u.cancelled {
+		u.fail(cause)
+		return
+	}
 	u.finish(Finish{Err: &Error{
 		Code: errUnconfirmed, Status: cause.Status, RequestID: cause.RequestID,
 		Message: "the upload was cancelled, but the store did not confirm that its parts are gone (" + cause.Code + ": " + cause.Message + ")",

@@ -3,6 +3,7 @@ package upload
 import (
 	"time"
 
+	"github.com/chunksign/chunksign/wasm/s3api"
 	"github.com/chunksign/chunksign/wasm/sigv4"
 )
 
@@ -11,8 +12,14 @@ type Command interface{ command() }
 
 // Calls, each answered by an Event with the same ID.
 type (
-	// Ask is POST /v1/destinations/{d}/uploads. Answered by Granted, Refused or Lost.
-	Ask struct{ ID uint32 }
+	// Ask is POST /v1/destinations/{d}/uploads. Answered by Granted, Exists,
+	// Refused or Lost. Checksum is the whole object's, where the grant before
+	// said Existence: what HeadObject calls ChecksumSHA256 for parts of PartSize.
+	Ask struct {
+		ID       uint32
+		Checksum string // base64, with "-N" where the object has N parts; "" when asking first
+		PartSize int64  // bytes
+	}
 	// Renew is POST /v1/uploads/credentials. Answered by Renewed, Refused or Lost.
 	Renew struct {
 		ID    uint32
@@ -30,6 +37,9 @@ type (
 		Offset int64
 		Size   int64
 	}
+	// Sample wants the SHA-256 of a few blocks of the file (see SampleBlocks), by
+	// which it is known again. Answered by Sampled or Unreadable.
+	Sample struct{ ID uint32 }
 	// Send is a signed request to the store. Its body is Body, or Size bytes of
 	// the file from Offset. Answered by Sent, then Replied or Lost.
 	Send struct {
@@ -42,9 +52,28 @@ type (
 		Size   int64
 		Part   int // the part that the range is, 0 for a request with no range
 	}
+	// Multipart has the server sign for parts, or make one of the calls of a
+	// multipart upload that carry none of the file's bytes: POST /v1/uploads/parts
+	// or, for all other Ops, /v1/uploads/multipart. Answered by Told, Refused or Lost.
+	Multipart struct {
+		ID       uint32
+		Grant    string
+		Op       string // "parts"; "create", "list", "complete", "abort"
+		UploadID string // "" to create; and for "parts" where the file goes as one PutObject
+		After    int    // of "list": only the parts after this one
+		Parts    []Piece
+		Renew    bool // of "parts": the store has refused what was signed before
+	}
 	// Drop ends a call; its answer, should it still come, does not matter.
 	Drop struct{ ID uint32 }
 )
+
+// Piece is a part as Multipart tells of it.
+type Piece struct {
+	Number int   // from 1
+	Size   int64 // bytes
+	Digest s3api.Digest
+}
 
 // The rest has no answer.
 type (
@@ -54,6 +83,11 @@ type (
 	Forget struct{}
 	// Wake wants a Tick at At; it replaces the Wake before. The zero time: no Tick.
 	Wake struct{ At time.Time }
+	// Warn is said once to whoever looks after the page or the store.
+	Warn struct {
+		Code    string // "etag_not_exposed"
+		Message string
+	}
 	// Report is for showing.
 	Report struct{ Progress Progress }
 	// Finish is the last Command: Object is set, or Err.
@@ -91,16 +125,33 @@ type Progress struct {
 	PartsDone int
 	Speed     int64 // bytes a second, smoothed; 0 while unknown
 	Left      int64 // seconds to the end at that speed; -1 while unknown
+	Hashing   int   // parts being read
+	Sending   int   // parts under way
+	Waiting   int   // parts that failed and wait for their next try
+
+	Trouble Error     // what is tried again, or waits for a sign-in; no Code: nothing
+	RetryAt time.Time // when, if Trouble waits
 }
 
-func (Ask) command()     {}
-func (Renew) command()   {}
-func (Verify) command()  {}
-func (Hash) command()    {}
-func (Send) command()    {}
-func (Drop) command()    {}
-func (Persist) command() {}
-func (Forget) command()  {}
-func (Wake) command()    {}
-func (Report) command()  {}
-func (Finish) command()  {}
+// The blocks that Sample is about: SampleBlocks of SampleSize bytes, the first
+// at the file's beginning, the last at its end, the others evenly between, in
+// order. Of a file no larger than all of them, every byte once.
+const (
+	SampleBlocks = 16
+	SampleSize   = 4096 // bytes
+)
+
+func (Ask) command()       {}
+func (Renew) command()     {}
+func (Verify) command()    {}
+func (Hash) command()      {}
+func (Sample) command()    {}
+func (Warn) command()      {}
+func (Send) command()      {}
+func (Multipart) command() {}
+func (Drop) command()      {}
+func (Persist) command()   {}
+func (Forget) command()    {}
+func (Wake) command()      {}
+func (Report) command()    {}
+func (Finish) command()    {}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/chunksign/chunksign/wasm/s3api"
+	"github.com/chunksign/chunksign/wasm/sigv4"
 )
 
 // Event is what happened. The types below are all there are.
@@ -18,6 +19,8 @@ type (
 	Pause struct{ Force bool }
 	// Resume ends Pause, and tries again where the server wanted a sign-in.
 	Resume struct{}
+	// SignedIn says that the server may be asked again: it wanted a sign-in.
+	SignedIn struct{}
 	// Cancel ends the upload and removes what the store has of it.
 	Cancel struct{}
 	// Stop ends the upload here and keeps what the store has, and the Record.
@@ -27,6 +30,9 @@ type (
 	Online  struct{}
 	// Tick is the time that Wake asked for.
 	Tick struct{}
+	// Jumped says that the clock on the wall no longer agrees with the monotonic
+	// one that Step is given: the machine slept, or its clock was set.
+	Jumped struct{}
 )
 
 // What came of a Command, by its ID.
@@ -37,6 +43,11 @@ type (
 		Grant      Grant
 		Session    Session
 		ServerTime time.Time
+	}
+	// Exists answers an Ask with a Checksum: the very bytes are there.
+	Exists struct {
+		ID     uint32
+		Object Object
 	}
 	// Renewed answers Renew.
 	Renewed struct {
@@ -60,7 +71,12 @@ type (
 		ID     uint32
 		Digest s3api.Digest
 	}
-	// Unreadable answers Hash where the file could not be read.
+	// Sampled answers Sample.
+	Sampled struct {
+		ID     uint32
+		Digest s3api.Digest
+	}
+	// Unreadable answers Hash or Sample where the file could not be read.
 	Unreadable struct {
 		ID      uint32
 		Message string
@@ -75,10 +91,28 @@ type (
 		ID    uint32
 		Reply s3api.Reply
 	}
+	// Told answers Multipart: what the store said to the server, by the Op.
+	Told struct {
+		ID       uint32
+		UploadID string             // "create"
+		Parts    []s3api.ListedPart // "list"
+		Next     int                // "list": to go on after this part, 0 for the last page
+		ETag     string             // "complete"
+		Gone     bool               // "abort": the store no longer knows the upload
+		Links    []Link             // "parts"
+		Lasts    time.Duration      // "parts": of the Links, since they were asked for at the earliest
+	}
 	// Lost answers any call whose reply did not come: the connection failed, a
 	// name did not resolve, CORS forbade reading it.
 	Lost struct{ ID uint32 }
 )
+
+// Link is a presigned request for a part's bytes, or for the PutObject of all.
+type Link struct {
+	Part   int // from 1
+	URL    string
+	Header []sigv4.Param // to be sent as they are
+}
 
 // Object is the finished object, as the server saw it.
 type Object struct {
@@ -98,7 +132,11 @@ func (Cancel) event()     {}
 func (Stop) event()       {}
 func (Offline) event()    {}
 func (Online) event()     {}
+func (SignedIn) event()   {}
 func (Tick) event()       {}
+func (Jumped) event()     {}
+func (Exists) event()     {}
+func (Sampled) event()    {}
 func (Granted) event()    {}
 func (Renewed) event()    {}
 func (Verified) event()   {}
@@ -107,4 +145,5 @@ func (Hashed) event()     {}
 func (Unreadable) event() {}
 func (Sent) event()       {}
 func (Replied) event()    {}
+func (Told) event()       {}
 func (Lost) event()       {}

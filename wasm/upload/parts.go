@@ -20,13 +20,16 @@ const (
 // part is what is known of one part. etag and listed are the store's word.
 type part struct {
 	state  partState
-	hashed bool // digest is the local bytes'
+	hashed bool // digest is the local bytes', and may be sent
+	known  bool // digest is what the local bytes were when first read
 	listed bool // the store has a part of this number and size, with the checksum stored
 	tries  uint8
-	stale  uint8 // times its bytes were not those of its digest
+	stale  uint8 // times that the store found other bytes than digest's
+	lost   uint8 // times in a row that no reply came
 	digest s3api.Digest
 	stored s3api.Digest
 	etag   string
+	link   *link // to be sent by, where the server signs
 }
 
 type retry struct {
@@ -65,6 +68,13 @@ func (u *Upload) pump() {
 			break
 		}
 		p := q.part(n)
+		if p.known && u.phase == comparing {
+			continue
+		}
+		if p.hashed && p.listed && p.stored == p.digest {
+			u.partDone(n, p.etag)
+			continue
+		}
 		if p.hashed {
 			p.state = partReady
 			q.ready = append(q.ready, n)
@@ -75,14 +85,26 @@ func (u *Upload) pump() {
 		offset, size := u.plan.Range(n)
 		u.emit(Hash{ID: u.begin(call{kind: callHash, part: n}), Offset: offset, Size: size})
 	}
-	if u.phase != sending || len(q.ready) == 0 || q.sending >= u.lanes || !u.fresh() {
+	u.crowded = false
+	if u.phase != sending || len(q.ready) == 0 || u.lanes == 0 {
 		return
 	}
-	for q.sending < u.lanes && len(q.ready) > 0 {
-		n := q.ready[0]
-		q.ready = q.ready[1:]
+	if u.grant.Presigned {
+		u.askForLinks()
+	}
+	if q.sending >= u.lanes || q.sending < u.room && (!u.gate.open(u.now) || !u.fresh()) {
+		return
+	}
+	for q.sending < min(u.lanes, u.room) && u.gate.open(u.now) {
+		i := u.signable()
+		if i < 0 {
+			break
+		}
+		n := q.ready[i]
+		q.ready = append(q.ready[:i], q.ready[i+1:]...)
 		u.sendPart(n)
 	}
+	u.crowded = len(q.ready) > 0 && q.sending < u.lanes && q.sending >= u.room
 }
 
 // nextPart takes the next part to work on: one whose retry is due, or a new one.
@@ -105,14 +127,17 @@ func (u *Upload) sendPart(n int) {
 	p := u.queue.part(n)
 	p.state = partSending
 	u.queue.sending++
-	t := &u.grant.Target
-	c := call{kind: callPart, part: n}
+	_, size := u.plan.Range(n)
+	u.gate.take(size)
 	if u.plan.Single() {
 		u.completed = true
-		u.send(nil, c, t.PutObject(p.digest), nil)
-	} else {
-		u.send(nil, c, t.UploadPart(u.uploadID, n, p.digest), nil)
+		u.completes++
 	}
+	s := u.requestFor(n)
+	s.Part = n
+	s.Offset, s.Size = u.plan.Range(n)
+	s.ID = u.begin(call{kind: callPart, part: n})
+	u.emit(s)
 }
 
 // hashed notes a part's digest. A part that the store already has with just
@@ -120,7 +145,19 @@ func (u *Upload) sendPart(n int) {
 func (u *Upload) hashed(n int, d s3api.Digest) {
 	q, p := &u.queue, u.queue.part(n)
 	q.hashing--
-	p.digest, p.hashed = d, true
+	if p.known && p.digest != d {
+		u.fail(fileChanged(n))
+		return
+	}
+	p.digest, p.hashed, p.known = d, true, true
+	if u.phase == comparing {
+		u.succeeded() // nothing else does meanwhile
+		p.state = partFresh
+		if u.compared++; u.compared == len(q.parts) {
+			u.compareEnds()
+		}
+		return
+	}
 	if p.listed && p.stored == d {
 		u.partDone(n, p.etag)
 		return
@@ -131,7 +168,7 @@ func (u *Upload) hashed(n int, d s3api.Digest) {
 
 func (u *Upload) partDone(n int, etag string) {
 	p := u.queue.part(n)
-	p.state, p.etag, p.tries, p.stale = partDone, etag, 0, 0
+	p.state, p.etag, p.tries, p.stale, p.lost = partDone, etag, 0, 0, 0
 	_, size := u.plan.Range(n)
 	u.queue.done++
 	u.meter.confirmed += size
@@ -139,11 +176,23 @@ func (u *Upload) partDone(n int, etag string) {
 	if u.queue.done < len(u.queue.parts) {
 		return
 	}
-	if u.plan.Single() {
+	u.allSent(etag)
+}
+
+// allSent goes on from the last part.
+func (u *Upload) allSent(etag string) {
+	switch {
+	case u.plan.Single():
 		u.etag = etag
 		u.to(verifying)
-	} else {
-		u.to(completing)
+	case u.noETags:
+		u.marker = 0
+		for i := range u.queue.parts {
+			u.queue.parts[i].listed = false
+		}
+		u.to(collecting)
+	default:
+		u.to(checking)
 	}
 }
 
@@ -151,18 +200,27 @@ func (u *Upload) partDone(n int, etag string) {
 // before it counts.
 func (u *Upload) listed(parts []s3api.ListedPart) {
 	for _, l := range parts {
-		if l.PartNumber < 1 || l.PartNumber > len(u.queue.parts) || !l.HasSum {
+		if l.PartNumber < 1 || l.PartNumber > len(u.queue.parts) {
 			continue
 		}
 		if _, size := u.plan.Range(l.PartNumber); size != l.Size {
 			continue
 		}
 		p := u.queue.part(l.PartNumber)
+		if !l.HasSum {
+			// The ETag that it gave for these bytes before says the same.
+			if !p.hashed || p.etag == "" || p.etag != l.ETag {
+				continue
+			}
+			l.Checksum = p.digest
+		}
 		p.listed, p.stored, p.etag = true, l.Checksum, l.ETag
 	}
 }
 
 // requeue gives a part back to be sent again at at.
+//
+//go:noinline
 func (u *Upload) requeue(n int, at time.Time) {
 	u.queue.part(n).state = partWaiting
 	u.queue.again = append(u.queue.again, retry{part: n, at: at})
@@ -180,21 +238,6 @@ func (u *Upload) dropParts() {
 	}
 }
 
-// complete asks the store to put the parts together.
-func (u *Upload) complete() {
-	parts := make([]s3api.CompletedPart, len(u.queue.parts))
-	for i := range parts {
-		p := &u.queue.parts[i]
-		parts[i] = s3api.CompletedPart{PartNumber: i + 1, ETag: p.etag, Checksum: p.digest}
-	}
-	if !u.completed {
-		u.completed = true
-		u.persist()
-	}
-	r, body := u.grant.Target.CompleteMultipartUpload(u.uploadID, parts, u.plan.Size)
-	u.send(&u.step, call{kind: callComplete}, r, body)
-}
-
 // restart begins the multipart upload anew: the store has lost it, or says
 // that it cannot be completed. What was hashed stays hashed.
 func (u *Upload) restart(err *Error) {
@@ -203,15 +246,31 @@ func (u *Upload) restart(err *Error) {
 		u.fail(err)
 		return
 	}
-	hashed := u.queue.parts
 	for i := len(u.calls) - 1; i >= 0; i-- {
 		u.drop(i)
 	}
-	u.setPlan(u.plan)
-	for i := range hashed {
-		p := &hashed[i]
-		u.queue.parts[i] = part{hashed: p.hashed, digest: p.digest}
-	}
+	u.partsAnew()
 	u.uploadID, u.marker, u.completed, u.etag = "", 0, false, ""
 	u.to(creating)
+}
+
+// partsAnew begins the parts anew. What was hashed stays hashed; what is under
+// way for them is dropped.
+func (u *Upload) partsAnew() {
+	for i := len(u.calls) - 1; i >= 0; i-- {
+		if k := u.calls[i].kind; k == callPart || k == callHash {
+			u.drop(i)
+		}
+	}
+	before := u.queue.parts
+	u.setPlan(u.plan)
+	u.keepDigests(before)
+}
+
+// keepDigests takes over what was hashed before the parts began anew.
+func (u *Upload) keepDigests(before []part) {
+	for i := range before {
+		p := &before[i]
+		u.queue.parts[i] = part{hashed: p.hashed, known: p.known, digest: p.digest, etag: p.etag}
+	}
 }

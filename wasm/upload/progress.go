@@ -18,13 +18,14 @@ type meter struct {
 	at        time.Time
 	speed     float64 // bytes a second
 	begun     time.Time
+	due       bool // a Report was held back
 }
 
 func (u *Upload) state() State {
 	switch {
 	case u.phase == over:
 		return u.shown // set by the Finish
-	case u.phase == aborting || u.cancelled && u.phase < verifying:
+	case u.cancelled && u.phase != verifying:
 		return Cancelling
 	case u.needsAuth:
 		return NeedsAuth
@@ -34,14 +35,19 @@ func (u *Upload) state() State {
 		return OfflineNow
 	}
 	switch u.phase {
+	case comparing:
+		if u.seen != nil {
+			return Finishing
+		}
+		return Preparing
 	case asking:
 		if u.step.call == 0 && u.step.tries == 0 {
 			return Queued
 		}
 		return Preparing
-	case listing:
+	case sampling, listing:
 		return Preparing
-	case completing, verifying:
+	case collecting, checking, completing, verifying, aborting:
 		return Finishing
 	}
 	return Uploading
@@ -53,16 +59,16 @@ func (u *Upload) report() {
 		u.reportEnd()
 		return
 	}
-	if s == u.shown && u.now.Sub(u.meter.at) < reportEvery {
+	m := &u.meter
+	if m.due = s == u.shown && u.said == u.trouble.Code && u.now.Sub(m.at) < reportEvery; m.due {
 		return
 	}
-	m := &u.meter
 	if s == Uploading {
 		u.measure()
 	} else {
 		m.speed, m.begun, m.at, m.counted = 0, time.Time{}, u.now, m.moved
 	}
-	u.shown = s
+	u.shown, u.said = s, u.trouble.Code
 	u.emit(Report{Progress: u.progress(s)})
 }
 
@@ -83,7 +89,8 @@ func (u *Upload) reportEnd() {
 	default:
 		u.shown = Failed
 	}
-	u.meter.speed = 0
+	// Nothing is tried again after the end.
+	u.meter.speed, u.trouble, u.retryAt = 0, Error{}, time.Time{}
 	u.out[len(u.out)-1] = Report{Progress: u.progress(u.shown)}
 	u.emit(f)
 }
@@ -111,6 +118,8 @@ func (u *Upload) progress(s State) Progress {
 	p := Progress{
 		State: s, Total: u.cfg.File.Size, Confirmed: m.confirmed, Sent: m.confirmed,
 		Parts: len(u.queue.parts), PartsDone: m.parts, Speed: int64(m.speed), Left: -1,
+		Hashing: u.queue.hashing, Sending: u.queue.sending, Waiting: len(u.queue.again),
+		Trouble: u.trouble, RetryAt: u.retryAt,
 	}
 	for i := range u.calls {
 		if u.calls[i].kind == callPart {

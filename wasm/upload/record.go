@@ -17,16 +17,17 @@ type Record struct {
 	UploadID  string
 	PartSize  int64 // bytes
 	Completed bool  // a CompleteMultipartUpload was sent
+	Sample    s3api.Digest
 	Begun     time.Time
 }
 
-const recordVersion = 1
+const recordVersion = 3
 
 func (u *Upload) persist() {
 	u.recorded = true
 	u.emit(Persist{Record: Record{
 		File: u.cfg.File, Grant: u.grant, UploadID: u.uploadID,
-		PartSize: u.plan.PartSize, Completed: u.completed, Begun: u.now,
+		PartSize: u.plan.PartSize, Completed: u.completed, Sample: u.sample, Begun: u.begun,
 	}})
 }
 
@@ -41,6 +42,7 @@ func (r *Record) Encode(w *codec.Writer) {
 	w.Str(r.UploadID)
 	w.I64(r.PartSize)
 	w.Bool(r.Completed)
+	w.Bytes(r.Sample[:])
 	w.I64(r.Begun.UnixMilli())
 }
 
@@ -58,6 +60,11 @@ func DecodeRecord(b []byte) (r Record, ok bool) {
 	r.UploadID = c.Str()
 	r.PartSize = c.I64()
 	r.Completed = c.Bool()
+	if sum := c.Bytes(); len(sum) == len(r.Sample) {
+		copy(r.Sample[:], sum)
+	} else {
+		c.Bad = true
+	}
 	r.Begun = time.UnixMilli(c.I64())
 	return r, !c.Bad && len(c.Buf) == 0 && r.File.Size >= 0 && r.PartSize > 0
 }
@@ -73,6 +80,8 @@ func (g *Grant) Encode(w *codec.Writer) {
 	w.Bool(g.Target.Virtual)
 	w.Bool(g.Target.Overwrite)
 	EncodeParams(w, g.Target.Header)
+	w.Bool(g.Existence)
+	w.Bool(g.Presigned)
 	w.I64(g.Limits.MinPartSize)
 	w.I64(g.Limits.MaxPartSize)
 	w.I64(g.Limits.MaxParts)
@@ -84,6 +93,8 @@ func DecodeGrant(c *codec.Reader) (g Grant) {
 	g.Expires = time.UnixMilli(c.I64())
 	g.Target = s3api.Target{Endpoint: c.Str(), Bucket: c.Str(), Key: c.Str(), Region: c.Str(), Virtual: c.Bool(), Overwrite: c.Bool()}
 	g.Target.Header = DecodeParams(c)
+	g.Existence = c.Bool()
+	g.Presigned = c.Bool()
 	g.Limits = plan.Limits{MinPartSize: c.I64(), MaxPartSize: c.I64(), MaxParts: c.I64()}
 	return g
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/chunksign/chunksign/wasm/plan"
+	"github.com/chunksign/chunksign/wasm/s3api"
 	"github.com/chunksign/chunksign/wasm/sigv4"
 )
 
@@ -87,13 +88,36 @@ func TestRetries(t *testing.T) {
 			r.hash()
 			finish(r)
 		}},
-		{"a file that keeps changing is named", func(r *rig) {
+		{"bytes that something on the way keeps changing are named", func(r *rig) {
 			for range maxStale {
 				r.reply("partNumber=1", 400, errorBody("BadDigest"))
 				r.hash()
 			}
 			r.reply("partNumber=1", 400, errorBody("BadDigest"))
+			r.wantFailed("bytes_damaged")
+		}},
+		{"a part whose bytes are others when read again is a changed file", func(r *rig) {
+			r.reply("partNumber=1", 400, errorBody("BadDigest"))
+			r.step(Hashed{ID: take[Hash](r, nil).ID, Digest: s3api.Digest{1}})
 			r.wantFailed("file_changed")
+		}},
+		{"a part lost twice is read again, for a browser does not say that it could not", func(r *rig) {
+			for range 2 {
+				r.step(Lost{ID: take(r, has("partNumber=1")).ID})
+				r.wait()
+			}
+			r.step(Unreadable{ID: take[Hash](r, nil).ID, Message: "gone"})
+			r.wantFailed("file_unreadable")
+		}},
+		{"a file that is another before Complete is not completed", func(r *rig) {
+			r.sample = s3api.Digest{1}
+			r.parts()
+			r.wantFailed("file_changed")
+			for _, s := range r.sends {
+				if strings.Contains(string(s.Body), "CompleteMultipartUpload") {
+					r.t.Error("it was completed")
+				}
+			}
 		}},
 		{"an upload that the store lost begins anew, hashed already", func(r *rig) {
 			r.reply("partNumber=1", 404, errorBody("NoSuchUpload"))
@@ -146,6 +170,8 @@ func TestRetries(t *testing.T) {
 		{"409 on Complete begins anew", func(r *rig) {
 			r.parts()
 			r.reply("POST", 409, errorBody("ConditionalRequestConflict"))
+			r.reply("DELETE", 204, "")
+			r.reply("GET", 404, errorBody("NoSuchUpload"))
 			r.created()
 			finish(r)
 		}},
@@ -160,6 +186,19 @@ func TestRetries(t *testing.T) {
 			}
 			r.verified()
 			r.wantDone()
+		}},
+		{"a reading that never ends is begun again", func(r *rig) {
+			r = newRig(r.t, 2*plan.MinPartSize)
+			r.grant()
+			r.created()
+			lost := take[Hash](r, nil)
+			r.hash()
+			r.parts()
+			waitFor(r, func(h Hash) bool { return h.Offset == lost.Offset && h.ID != lost.ID })
+			if waited := r.now.Sub(epoch); waited < time.Minute {
+				r.t.Errorf("it had %v", waited)
+			}
+			finish(r)
 		}},
 		{"a file that cannot be read is said", func(r *rig) {
 			r = newRig(r.t, 9)
@@ -185,7 +224,8 @@ func TestCredentialsAreRenewedBeforeTheyEnd(t *testing.T) {
 	r := newRig(t, 2*plan.MinPartSize)
 	r.grant()
 	r.created()
-	r.now = r.now.Add(time.Hour - renewBefore + time.Second)
+	r.u.session.Expires = r.now.Add(renewBefore + 30*time.Second)
+	r.now = r.now.Add(31 * time.Second)
 	r.hash()
 	r.hash()
 	if len(r.pending) != 3 { // two parts go on with the old session while the new one is fetched
@@ -226,7 +266,8 @@ func TestSignInAgain(t *testing.T) {
 	r := newRig(t, 2*plan.MinPartSize)
 	r.grant()
 	r.created()
-	r.now = r.now.Add(2 * time.Hour)
+	r.u.session.Expires = r.now.Add(30 * time.Second)
+	r.now = r.now.Add(31 * time.Second)
 	r.hash()
 	r.step(Refused{ID: take[Renew](r, nil).ID, Error: Error{Code: "unauthorized", Status: 401}})
 	if r.latest.State != NeedsAuth || r.end != nil {

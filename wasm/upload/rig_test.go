@@ -26,6 +26,9 @@ type rig struct {
 	end     *Finish
 	sends   []Send
 	wake    time.Time
+	sample  s3api.Digest // what the file's samples hash to, as long as held is false
+	held    bool         // Sample waits in pending for its answer
+	warned  []Warn
 }
 
 var epoch = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
@@ -45,6 +48,7 @@ func (r *rig) step(ev Event) {
 		}
 		return
 	}
+	var samples []uint32
 	for _, c := range r.u.Step(r.now, ev) {
 		switch c := c.(type) {
 		case Persist:
@@ -53,6 +57,14 @@ func (r *rig) step(ev Event) {
 			r.forgot = true
 		case Wake:
 			r.wake = c.At
+		case Warn:
+			r.warned = append(r.warned, c)
+		case Sample:
+			if r.held {
+				r.pending = append(r.pending, c)
+			} else {
+				samples = append(samples, c.ID)
+			}
 		case Report:
 			if len(r.states) == 0 || r.states[len(r.states)-1] != c.Progress.State {
 				r.states = append(r.states, c.Progress.State)
@@ -77,6 +89,9 @@ func (r *rig) step(ev Event) {
 			r.pending = append(r.pending, c)
 		}
 	}
+	for _, id := range samples {
+		r.step(Sampled{ID: id, Digest: r.sample})
+	}
 	if r.end != nil && len(r.pending) > 0 {
 		r.t.Fatalf("the end leaves %d calls under way: %T", len(r.pending), r.pending[0])
 	}
@@ -92,7 +107,11 @@ func commandID(c Command) uint32 {
 		return c.ID
 	case Hash:
 		return c.ID
+	case Sample:
+		return c.ID
 	case Send:
+		return c.ID
+	case Multipart:
 		return c.ID
 	}
 	return 0
@@ -118,6 +137,9 @@ func (r *rig) underWay() string {
 		name := strings.TrimPrefix(fmt.Sprintf("%T", p), "upload.")
 		if c, ok := p.(Send); ok {
 			name += " " + c.Method + " " + c.URL[strings.Index(c.URL, "/k")+2:]
+		}
+		if c, ok := p.(Multipart); ok {
+			name += " " + c.Op
 		}
 		s = append(s, name)
 	}
@@ -221,14 +243,22 @@ func (r *rig) wantFailed(code string) {
 	}
 }
 
-// wait moves the clock to the time that the engine asked to be woken at.
-func (r *rig) wait() {
+// tick moves the clock to the time that the engine asked to be woken at.
+func (r *rig) tick() {
 	r.t.Helper()
 	if !r.wake.After(r.now) {
 		r.t.Fatalf("the engine waits for nothing; under way: %s", r.underWay())
 	}
 	r.now = r.wake
 	r.step(Tick{})
+}
+
+// wait ticks until the engine does more than report.
+func (r *rig) wait() {
+	r.t.Helper()
+	for before := r.u.last; r.u.last == before && r.end == nil; {
+		r.tick()
+	}
 }
 
 // waitFor moves the clock from wake to wake until such a call is under way.
@@ -243,4 +273,9 @@ func waitFor[C Command](r *rig, want func(C) bool) {
 		r.wait()
 	}
 	r.t.Fatalf("the engine wakes for nothing; under way: %s", r.underWay())
+}
+
+// reply is a store's good answer to any request.
+func reply(s Send) s3api.Reply {
+	return s3api.Reply{Status: 200, ETag: `"e"`, Body: []byte(createdBody + completedBody)}
 }

@@ -1,19 +1,66 @@
 package upload
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/chunksign/chunksign/wasm/sigv4"
 )
 
-// renewed takes key, token and signature over together.
-func (u *Upload) renewed(s Session, serverTime time.Time) {
+// renewed takes key, token and signature over together. The reply took so long
+// that serverTime may be as old.
+func (u *Upload) renewed(s Session, serverTime time.Time, took time.Duration) {
+	if u.grant.Presigned { // there is no session: the server takes the grant
+		u.generation++
+		u.renewal = task{}
+		u.asksAnew = false
+		u.succeeded()
+		return
+	}
 	u.session = s
+	u.session.Expires = s.Expires.Add(-took)
 	u.generation++
-	u.skew = serverTime.Sub(u.now)
+	if !u.storeTime {
+		u.skew = serverTime.Sub(u.now)
+	}
+	// A session that has ended when it is handed out is one of a server whose
+	// clock is not that of the STS. The store decides, and tells its own time.
+	u.blind = s.Expires.Sub(serverTime) <= minLeft && !u.storeTime
 	u.signer = sigv4.New(s.Credentials, u.grant.Target.Region)
 	// A server that hands out sessions near their end is not asked at every step.
 	u.renewal = task{at: u.now.Add(30 * time.Second)}
+	if u.old = !u.old && took > time.Minute; u.old {
+		// A reply that lay in a page that stood still says neither what time it is
+		// nor how long the session lasts: once more.
+		u.session.Expires, u.renewal.at = time.Time{}, u.now
+	}
+	u.asksAnew = false
+	u.succeeded()
+}
+
+// jumped: what was known of the server's clock no longer holds, and the session
+// may have ended meanwhile. A renewal tells both. What was silent may have slept.
+func (u *Upload) jumped() {
+	u.storeTime = false
+	if u.generation > 0 && u.phase > comparing { // before, a grant is still to come
+		u.renewNow()
+		if !u.held() {
+			u.fresh()
+		}
+	}
+	for i := range u.calls {
+		u.calls[i].heard = u.now
+	}
+}
+
+// renewNow gives the session up, or what the server has signed: nothing is sent
+// by it any more, and nothing before the next has come.
+func (u *Upload) renewNow() {
+	u.session.Expires, u.blind = time.Time{}, false
+	u.renewal.at = u.now
+	if u.grant.Presigned {
+		u.generation++
+	}
 }
 
 // left is how long the session lasts.
@@ -21,23 +68,57 @@ func (u *Upload) left() time.Duration { return u.session.Expires.Sub(u.now.Add(u
 
 // fresh says whether a request may be signed now. It asks for new credentials
 // before the old ones end, once at a time.
+//
+//go:noinline
 func (u *Upload) fresh() bool {
+	if u.grant.Presigned && u.generation > 0 {
+		return true // the server has what signs
+	}
 	left := u.left()
 	if left < renewBefore && u.due(&u.renewal) {
 		u.emit(Renew{ID: u.start(&u.renewal, call{kind: callRenew}), Grant: u.grant.Token})
 	}
-	return left > minLeft
+	return left > minLeft || u.blind
+}
+
+// thaw notices that the wake comes much too late: the page stood still, and time
+// in which it could do nothing counts neither as silence nor as failing. What came
+// meanwhile waits to be heard, so that nothing is cut in this step, unless nothing
+// was in the one before: timers of a page in the background are always late.
+func (u *Upload) thaw() bool {
+	late := u.now.Sub(u.wake)
+	if u.wake.IsZero() || late < frozen {
+		u.thawed = false
+		return false
+	}
+	u.wake = u.now
+	if !u.failing.IsZero() {
+		u.failing = u.failing.Add(late)
+	}
+	for i := range u.calls {
+		u.calls[i].heard = u.calls[i].heard.Add(late)
+	}
+	u.thawed = !u.thawed
+	return u.thawed
 }
 
 // patience is how long a call may be silent. A Complete puts the parts
-// together before it answers, which takes S3 minutes for a large object.
-func (c *call) patience() time.Duration {
+// together before it answers, which takes S3 minutes for a large object; a disk
+// may have to start, and is then read at a mebibyte a second at least.
+func (u *Upload) patience(c *call) time.Duration {
 	switch c.kind {
 	case callHash:
-		return 0 // the disk's own time
+		_, size := u.plan.Range(c.part)
+		return time.Minute + time.Duration(size>>20)*time.Second
 	case callPart:
-		return 30 * time.Second
-	case callComplete, callVerify:
+		if u.cancelled {
+			return time.Minute // its bytes have left: the store is awaited
+		}
+		if u.cfg.Stall > 0 {
+			return u.cfg.Stall
+		}
+		return defaultStall
+	case callComplete:
 		return 5 * time.Minute
 	}
 	return time.Minute
@@ -50,26 +131,25 @@ func (u *Upload) cutStalled() {
 			continue
 		}
 		c := u.calls[i]
-		if p := c.patience(); p == 0 || u.now.Sub(c.heard) < p {
+		p := u.patience(&c)
+		if u.now.Sub(c.heard) < p {
 			continue
 		}
 		u.drop(i)
-		if c.kind == callPart {
+		what := "no bytes moved"
+		switch c.kind {
+		case callPart:
 			u.queue.sending--
+			u.slow = true
+		case callHash:
+			u.queue.hashing--
+			what = "the file could not be read"
 		}
-		u.lost(c, &Error{Code: "stalled", Message: "no bytes moved for " + patienceText(c.patience()), Retryable: true})
+		u.lost(c, &Error{Code: "stalled", Message: what + " for " + seconds(p), Retryable: true})
 	}
 }
 
-func patienceText(d time.Duration) string {
-	switch d {
-	case 30 * time.Second:
-		return "30 seconds"
-	case time.Minute:
-		return "a minute"
-	}
-	return "5 minutes"
-}
+func seconds(d time.Duration) string { return strconv.Itoa(int(d/time.Second)) + " seconds" }
 
 // setWake asks for a Tick when the next wait is over.
 func (u *Upload) setWake() {
@@ -81,9 +161,11 @@ func (u *Upload) setWake() {
 	}
 	if u.phase != over {
 		for i := range u.calls {
-			if p := u.calls[i].patience(); p > 0 {
-				sooner(u.calls[i].heard.Add(p))
+			at := u.calls[i].heard.Add(u.patience(&u.calls[i]))
+			if !at.After(u.now) { // it has got another moment
+				at = u.now.Add(time.Second)
 			}
+			sooner(at)
 		}
 		if !u.held() {
 			if u.step.call == 0 {
@@ -95,7 +177,13 @@ func (u *Upload) setWake() {
 			for _, r := range u.queue.again {
 				sooner(r.at)
 			}
+			if len(u.queue.ready) > 0 && u.queue.sending < u.lanes {
+				sooner(u.gate.opens())
+			}
 		}
+	}
+	if u.phase != over && u.meter.due {
+		sooner(u.meter.at.Add(reportEvery))
 	}
 	// A Wake that comes too early does no harm; one for every byte sent would.
 	if at.IsZero() || (u.wake.After(u.now) && !at.Before(u.wake)) {

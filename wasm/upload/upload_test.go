@@ -95,7 +95,7 @@ func TestPause(t *testing.T) {
 	r := newRig(t, 6*plan.MinPartSize)
 	r.grant()
 	r.created()
-	for range 4 {
+	for range 5 {
 		r.hash()
 	}
 	before := len(r.sends)
