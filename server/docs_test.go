@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
+	"flag"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -12,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,8 +17,6 @@ import (
 	"testing"
 
 	"github.com/chunksign/chunksign/server/config"
-	"github.com/chunksign/chunksign/server/destination"
-	"github.com/chunksign/chunksign/server/policy"
 )
 
 // Paths are as from this folder, where go test runs.
@@ -173,6 +168,7 @@ func TestDocsHaveEveryErrorOfTheLibrary(t *testing.T) {
 		t.Errorf("the comments list %v only", found)
 	}
 	var sources []string
+	warnings := map[string]bool{}
 	for _, pattern := range []string{"../wasm/upload/*.go", "../web/src/*.ts", "../web/src/worker/*.ts"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
@@ -183,6 +179,9 @@ func TestDocsHaveEveryErrorOfTheLibrary(t *testing.T) {
 	for _, name := range sources {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
+		}
+		for _, m := range regexp.MustCompile(`(?:warn\(\{ code|Warn\{Code): "([a-z_]+)"`).FindAllStringSubmatch(page(t, name), -1) {
+			warnings[m[1]] = true
 		}
 		for _, m := range regexp.MustCompile(`"([a-z]+(?:_[a-z]+)+)"`).FindAllStringSubmatch(page(t, name), -1) {
 			found[m[1]] = true
@@ -195,171 +194,118 @@ func TestDocsHaveEveryErrorOfTheLibrary(t *testing.T) {
 			delete(found, code)
 		}
 	}
+	for code := range warnings {
+		delete(found, code)
+	}
+	same(t, "warnings of the library", slices.Collect(maps.Keys(warnings)), column(section(t, httpPage, "## Warnings of the library"), 0))
 	same(t, "errors of the library", slices.Collect(maps.Keys(found)), column(section(t, httpPage, "## Errors of the library"), 0))
 }
 
-// headings are where the page tells of each mapping of the file, by what package config calls it.
-var headings = map[string]string{
-	"the file": "### Top level", "server": "### `server`", "tls": "### `server.tls`", "auth": "### `auth`", "auth.jwt": "### `auth.jwt`",
-	"the store ": "### `stores.NAME`", "sts": "### `stores.NAME.sts`", "the destination ": "### `destinations.NAME`",
-}
-
-func TestDocsHaveEveryConfigurationKey(t *testing.T) {
-	files, err := filepath.Glob("config/*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	read := map[string]bool{}
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		ast.Inspect(parsed(t, name), func(n ast.Node) bool {
-			call, ok := n.(*ast.CallExpr)
-			// d.object(node, name, keys…); without keys it takes any, as metadata does.
-			if !ok || last(call.Fun) != "object" || len(call.Args) < 3 {
-				return true
-			}
-			mapping := call.Args[1]
-			if sum, ok := mapping.(*ast.BinaryExpr); ok {
-				mapping = sum.X
-			}
-			heading := headings[literal(mapping)]
-			if heading == "" {
-				t.Errorf("%s reads a mapping %q that this test knows no heading for", name, literal(mapping))
-				return true
-			}
-			read[heading] = true
-			var keys []string
-			for _, key := range call.Args[2:] {
-				keys = append(keys, literal(key))
-			}
-			same(t, heading, keys, column(section(t, configurationPage, heading), 0))
+// Every refusal of django-s3direct's views that is a text of their own, with its status.
+func TestDocsHaveEveryRefusalOfS3Direct(t *testing.T) {
+	statuses := map[string]int{"StatusBadRequest": 400, "StatusForbidden": 403, "StatusNotFound": 404, "StatusInternalServerError": 500}
+	var code, docs []string
+	ast.Inspect(parsed(t, "compat/s3direct.go"), func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || last(call.Fun) != "refuse" {
 			return true
-		})
-	}
-	if len(read) != len(headings) {
-		t.Errorf("read are %v only", read)
-	}
-}
-
-// examples are the fenced blocks of a language in a page.
-func examples(text, language string) (blocks []string) {
-	for _, m := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(text, -1) {
-		blocks = append(blocks, m[1])
-	}
-	return blocks
-}
-
-func TestExamplesOfTheDocs(t *testing.T) {
-	pages, err := filepath.Glob("../docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys := func(name string) string {
-		return map[string]string{grantKeysVariable: "k:" + strings.Repeat("A", 43)}[name]
-	}
-	configurations := 0
-	for _, name := range append(pages, "../README.md") {
-		for i, text := range examples(page(t, name), "yaml") {
-			configurations++
-			path := filepath.Join(t.TempDir(), "chunksign.yaml")
-			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			var stdout, stderr bytes.Buffer
-			if status := run(context.Background(), []string{"check", "-config", path}, keys, &stdout, &stderr); status != 0 || stderr.Len() > 0 {
-				t.Errorf("%s, configuration %d: %s%s", name, i+1, &stdout, &stderr)
-			}
 		}
-		for i, text := range examples(page(t, name), "json") {
-			if !json.Valid([]byte(text)) {
-				t.Errorf("%s: its JSON %d is not JSON:\n%s", name, i+1, text)
+		text := literal(call.Args[2])
+		switch x := call.Args[2].(type) {
+		case *ast.CallExpr: // fmt.Sprintf, or the error of readForm
+			if len(x.Args) == 0 {
+				return true
 			}
+			text = regexp.MustCompile("%.").ReplaceAllString(literal(x.Args[0]), "…")
+		case *ast.BinaryExpr:
+			text = literal(x.X.(*ast.BinaryExpr).X) + "…" + literal(x.Y)
 		}
+		if row := fmt.Sprintf("%d %s", statuses[last(call.Args[1])], text); text != "" && !slices.Contains(code, row) {
+			code = append(code, row)
+		}
+		return true
+	})
+	code = append(code, "400 The form cannot be read.")
+	for _, m := range regexp.MustCompile("(?m)^\\| (\\d{3}) \\| `([^`]+)` \\|").FindAllStringSubmatch(section(t, "../docs/migrate.md", "## Its replies"), -1) {
+		docs = append(docs, m[1]+" "+m[2])
 	}
-	if configurations < 3 {
-		t.Errorf("%d configurations were found", configurations)
-	}
+	same(t, "refusals of django-s3direct's views", code, docs)
 }
 
-// The session policy that the docs show is the one that the docs' own example leads to, and the role has what sessions need.
-func TestPoliciesOfTheDocs(t *testing.T) {
-	example := examples(page(t, configurationPage), "yaml")[0]
-	c, err := config.Parse("example", []byte(example), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	photos := c.Destinations[0]
-	shown := section(t, securityPage, "## Session policies")
-	key := regexp.MustCompile(`arn:aws:s3:::` + photos.Bucket + `/([^"]+)"`).FindStringSubmatch(shown)
-	if key == nil {
-		t.Fatalf("no policy for %s in\n%s", photos.Bucket, shown)
-	}
-	text, err := policy.Session(destination.Rights{Destination: photos, Key: key[1]})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got, want any
-	if err := json.Unmarshal([]byte(examples(shown, "json")[0]), &got); err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal([]byte(text), &want); err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("%s shows\n%v\nand the server writes\n%v", securityPage, got, want)
-	}
+var update = flag.Bool("update", false, "write the configuration's reference into the docs")
 
-	everything := *photos
-	everything.Object = destination.ObjectSettings{ACL: "private", Tags: map[string]string{"a": "b"}, KMSKeyID: "arn:aws:kms:eu-west-1:123456789012:key/k"}
-	if text, err = policy.Session(destination.Rights{Destination: &everything, Key: "k"}); err != nil {
-		t.Fatal(err)
-	}
-	role := section(t, configurationPage, "### The role `uploads`")
-	for _, action := range regexp.MustCompile(`"((?:s3|kms):[A-Z]\w+)"`).FindAllStringSubmatch(text, -1) {
-		if a := action[1]; a != "s3:ObjectCreationOperation" && !strings.Contains(role, a) {
-			t.Errorf("%s does not give the role %s", configurationPage, a)
+// The reference is generated from what the parser takes: with -update this
+// writes it, and without it compares.
+func TestTheReferenceOfTheConfiguration(t *testing.T) {
+	text := page(t, configurationPage)
+	table := regexp.MustCompile(`(?m)^\| key \| type \|.*\n(?:\|.*\n)+`)
+	for _, o := range config.All() {
+		heading := "\n### `" + o.Heading + "`\n"
+		if o.Heading == "Top level" {
+			heading = "\n### Top level\n"
 		}
+		before, after, found := strings.Cut(text, heading)
+		under, rest, _ := strings.Cut(after, "\n#")
+		is := table.FindString(under)
+		if !found || is == "" {
+			t.Fatalf("%s has no heading %q with a table of keys", configurationPage, heading)
+		}
+		if is != o.Table() && !*update {
+			t.Errorf("the table under %s is not the parser's; run go test ./server -run %s -update", heading, t.Name())
+		}
+		text = before + heading + strings.Replace(under, is, o.Table(), 1) + "\n#" + rest
 	}
-}
-
-// A page that names a test as evidence names one that is there.
-func TestTestsThatTheDocsName(t *testing.T) {
-	var all strings.Builder
-	for _, pattern := range []string{"*_test.go", "*/*_test.go", "../wasm/*/*_test.go", "../web/test/*.test.js"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil {
+	if *update {
+		if err := os.WriteFile(configurationPage, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range files {
-			all.WriteString(page(t, name))
-		}
-	}
-	promised := section(t, securityPage, "## Promised")
-	named := 0
-	for _, m := range regexp.MustCompile("`((?:Test|Fuzz)\\w+)`|(?:test\\.js|,) (\"[^\"]+\")").FindAllStringSubmatch(promised, -1) {
-		named++
-		if m[1] != "" && !strings.Contains(all.String(), "\nfunc "+m[1]+"(") || m[2] != "" && !strings.Contains(all.String(), "test("+m[2]+",") {
-			t.Errorf("%s names %s%s, and there is no such test", securityPage, m[1], m[2])
-		}
-	}
-	if named < 30 {
-		t.Errorf("%d tests are named", named)
 	}
 }
 
 // The flags of a command are those of the table that begins with it.
 func TestDocsHaveEveryFlag(t *testing.T) {
-	for _, name := range []string{"serve", "check"} {
+	for _, name := range []string{"serve", "check", "policy", "iam", "sweep", "doctor", "presign", "import-s3direct"} {
 		_, _, help := command(t, name, "-h")
 		var flags []string
-		for _, m := range regexp.MustCompile(`(?m)^  (-\w+)`).FindAllStringSubmatch(help, -1) {
+		for _, m := range regexp.MustCompile(`(?m)^  (-[\w-]+)`).FindAllStringSubmatch(help, -1) {
 			flags = append(flags, m[1])
 		}
 		_, table, _ := strings.Cut(section(t, configurationPage, "## Commands"), "| `chunksign "+name+"` |")
 		table, _, _ = strings.Cut(table, "\n\n")
 		var docs []string
-		for _, m := range regexp.MustCompile("(?m)^\\| `(-\\w+) [A-Z:]+` \\|").FindAllStringSubmatch(table, -1) {
+		for _, m := range regexp.MustCompile("(?m)^\\| `(-[\\w-]+)(?: [A-Z:=]+)?` \\|").FindAllStringSubmatch(table, -1) {
 			docs = append(docs, m[1])
 		}
 		same(t, name, flags, docs)
+	}
+}
+
+// The page for developers has every option, every state and every figure of progress.
+func TestDocsHaveTheLibrary(t *testing.T) {
+	const docs = "../docs/javascript.md"
+	member := func(file, from string) []string {
+		_, body, found := strings.Cut(page(t, "../web/src/"+file), from)
+		if body, _, _ = strings.Cut(body, "\n}"); !found {
+			t.Fatalf("%s has no %q", file, from)
+		}
+		var names []string
+		for _, m := range regexp.MustCompile(`(?m)^  (?:readonly )?(\w+)\??:`).FindAllStringSubmatch(body, -1) {
+			names = append(names, m[1])
+		}
+		return names
+	}
+	same(t, "options", member("uploader.ts", "export interface UploaderOptions {"), column(section(t, docs, "## Options of `Uploader`"), 0))
+	one := section(t, docs, "## One upload")
+	_, states, _ := strings.Cut(page(t, "../web/src/messages.ts"), "export type UploadState =")
+	states, _, _ = strings.Cut(states, ";")
+	for _, m := range regexp.MustCompile(`"([a-z-]+)"`).FindAllStringSubmatch(states, -1) {
+		if !strings.Contains(one, "`"+m[1]+"`") {
+			t.Errorf("the state %s is not in the docs", m[1])
+		}
+	}
+	for _, name := range member("messages.ts", "export interface UploadProgress {") {
+		if !strings.Contains(one, "`"+name+"`") {
+			t.Errorf("progress.%s is not in the docs", name)
+		}
 	}
 }

@@ -47,6 +47,7 @@ func TestOtherPagesGetNoCredentials(t *testing.T) {
 func TestRequestsThatAreWrong(t *testing.T) {
 	r := start(t, t.TempDir())
 	const grant, presign, renew = "/v1/destinations/demo/uploads", "/v1/destinations/demo/presign", "/v1/uploads/credentials"
+	const parts, multipart = "/v1/uploads/parts", "/v1/uploads/multipart"
 	for _, c := range []struct {
 		method, path, body string
 		status             int
@@ -68,8 +69,23 @@ func TestRequestsThatAreWrong(t *testing.T) {
 		{"POST", "/v1/destinations/de%2Fmo/uploads", `{"name":"x","size":1}`, 404, "destination_unknown", ""},
 		{"POST", renew, `{"grant":"x"}`, 400, "grant_invalid", "grant"},
 		{"POST", renew, `{}`, 400, "grant_invalid", "grant"},
-		{"POST", presign, `{"method":"PUT","name":"x","type":"y","size":1}`, 501, "not_in_this_version", "method"},
 		{"POST", presign, `{"method":"DELETE"}`, 400, "field_invalid", "method"},
+		{"POST", presign, `{"method":"PUT","name":"x","type":"y","size":1}`, 400, "field_invalid", "type"},
+		{"POST", presign, `{"method":"PUT","name":"x"}`, 400, "field_invalid", "size"},
+		{"POST", presign, `{"method":"PUT","name":"x","size":1,"expires":604801}`, 400, "field_invalid", "expires"},
+		{"POST", presign, `{"method":"PUT","name":"x","size":1,"expires":99999999999999}`, 400, "field_invalid", "expires"},
+		{"POST", presign, `{"method":"PUT","name":"x","size":1,"expires":-5}`, 400, "field_invalid", "expires"},
+		{"POST", presign, `{"method":"PUT","name":"x","size":1,"sha256":"abc"}`, 400, "field_invalid", "sha256"},
+		{"POST", presign, `{"method":"PUT","name":"x","size":1,"grant":"x"}`, 400, "field_unknown", "grant"},
+		{"POST", presign, `{"method":"PUT","name":"x","size":5368709121}`, 422, "file_too_large", "size"},
+		{"POST", presign, `{"method":"POST","name":"x","size":-1}`, 400, "field_invalid", "size"},
+		{"POST", presign, `{"method":"GET","grant":"x","size":1}`, 400, "field_unknown", "size"},
+		{"POST", presign, `{"method":"GET","grant":"x","disposition":"x"}`, 400, "field_invalid", "disposition"},
+		{"POST", "/v1/destinations/nope/presign", `{"method":"PUT","name":"x","size":1}`, 404, "destination_unknown", ""},
+		{"POST", parts, `{"grant":"x","uploadId":"x","parts":[{"partNumber":1}]}`, 400, "grant_invalid", "grant"},
+		{"POST", parts, `{"grant":"x","parts":{}}`, 400, "field_invalid", "parts"},
+		{"POST", multipart, `{"grant":"x","op":"create"}`, 400, "grant_invalid", "grant"},
+		{"POST", multipart, `{"grant":"x","op":"delete"}`, 400, "field_invalid", "op"},
 		{"POST", presign, `{"method":"GET","grant":"x"}`, 400, "grant_invalid", "grant"},
 		{"GET", grant, "", 405, "method_not_allowed", ""},
 		{"DELETE", "/v1/destinations", "", 405, "method_not_allowed", ""},
@@ -104,7 +120,9 @@ func TestProbesAndHeaders(t *testing.T) {
 	}
 	list := r.do(t, "GET", "/v1/destinations", "")
 	const want = `{"destinations":[{"name":"demo","contentTypes":[],"minSize":0,"maxSize":53687091200000,"checksum":"SHA256","signing":"session"},` +
-		`{"name":"demo-s3direct","contentTypes":[],"minSize":0,"maxSize":53687091200000,"checksum":"SHA256","signing":"session"}]}`
+		`{"name":"demo-s3direct","contentTypes":[],"minSize":0,"maxSize":53687091200000,"checksum":"SHA256","signing":"session"},` +
+		`{"name":"demo-once","contentTypes":[],"minSize":0,"maxSize":53687091200000,"checksum":"SHA256","signing":"session"},` +
+		`{"name":"demo-presigned","contentTypes":[],"minSize":0,"maxSize":53687091200000,"checksum":"SHA256","signing":"presigned"}]}`
 	if strings.TrimSpace(string(list.body)) != want {
 		t.Errorf("the destinations are %s", list.body)
 	}

@@ -117,7 +117,7 @@ func selectors(t *testing.T, name, pkg string) (used []string) {
 
 // Arrows point inward: adapters know the domain and never each other, and the domain knows none of them.
 func TestAdaptersDoNotKnowEachOther(t *testing.T) {
-	adapters := []string{"auth", "config", "devstore", "httpapi", "policy", "presign", "sts", "verify"}
+	adapters := []string{"allow", "auth", "compat", "config", "devstore", "drive", "httpapi", "limit", "observe", "policy", "presign", "pyliteral", "sts", "verify"}
 	for _, self := range append(adapters, "destination") {
 		mustNotReach(t, "", "server/"+self, func(p string) bool {
 			name, ours := strings.CutPrefix(p, module+"server/")

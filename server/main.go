@@ -3,14 +3,24 @@
 //
 //	chunksign serve    the server; without a configuration an embedded S3 and a demo
 //	chunksign check    says what is wrong with a configuration
+//	chunksign schema   prints the configuration's JSON Schema
+//	chunksign policy   prints the session policy of an upload
+//	chunksign iam      prints what has to be set up at AWS
+//	chunksign doctor   tries what uploads need, at the stores themselves
+//	chunksign sweep    aborts stale multipart uploads
+//	chunksign presign  signs an upload of one file, for curl
+//	chunksign upload   uploads files, as a page does
+//	chunksign import-s3direct  turns django-s3direct's settings into a configuration
 //	chunksign version  says which version this is
 //
 // This package wires: serve.go starts and stops, wire.go puts the parts
-// together, check.go reads a configuration and nothing else. What the parts
-// do is in the packages below: destination decides, httpapi speaks HTTP.
+// together, check.go reads a configuration and nothing else, upload.go is a client.
+// What the parts do is in the packages below: destination decides, httpapi speaks
+// HTTP, drive runs the browser's upload engine.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -26,6 +36,14 @@ const usage = `chunksign hands out credentials with which browsers upload straig
 
   chunksign serve    run the server; without -config: an embedded S3 and a demo page
   chunksign check    say what is wrong with a configuration, or that nothing is
+  chunksign schema   print the JSON Schema of the configuration, for editors
+  chunksign policy   print the session policy that an upload would get
+  chunksign iam      print what to set up at AWS: roles, bucket CORS, lifecycle
+  chunksign doctor   try what uploads need, at the stores themselves
+  chunksign sweep    abort multipart uploads that nobody can go on with
+  chunksign presign  sign an upload of one file, for curl or a colleague
+  chunksign upload   upload files, and go on with uploads that were interrupted
+  chunksign import-s3direct  turn django-s3direct's settings into a configuration
   chunksign version  say which version this is
   chunksign help     show this
 
@@ -33,14 +51,19 @@ chunksign COMMAND -h shows a command's options. No command means serve.
 `
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The second signal ends the process at once.
-	context.AfterFunc(ctx, stop)
+	ctx, end := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		s := <-signals
+		signal.Stop(signals) // the second signal ends the process at once
+		end(interruption{s})
+	}()
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 
 // run is the program but for its signals: it answers the exit status, 0 for
-// success, 1 for a failure and 2 for a wrong command line.
+// success, 1 for a failure, 2 for a wrong command line, and what upload adds to these.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	command := "serve"
 	if len(args) > 0 && (args[0] == "" || args[0][0] != '-') {
@@ -54,6 +77,22 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		err = serve(ctx, args, getenv, stdout, stderr)
 	case "check":
 		err = check(args, getenv, stdout, stderr)
+	case "schema":
+		err = schema(args, stdout, stderr)
+	case "policy":
+		err = showPolicy(args, stdout, stderr)
+	case "iam":
+		err = iam(args, stdout, stderr)
+	case "doctor":
+		err = doctor(ctx, args, getenv, stdout, stderr)
+	case "sweep":
+		err = sweep(ctx, args, stdout, stderr)
+	case "presign":
+		err = presignCommand(ctx, args, getenv, stdout, stderr)
+	case "upload":
+		err = uploadFiles(ctx, args, getenv, stdout, stderr)
+	case "import-s3direct":
+		err = importS3Direct(args, stdout, stderr)
 	case "version":
 		err = version(args, stdout, stderr)
 	case "help":
@@ -63,11 +102,14 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return 2
 	}
 	var wrongFlags flagError
+	var status exitStatus
 	switch {
 	case err == nil || errors.Is(err, flag.ErrHelp):
 		return 0
 	case errors.As(err, &wrongFlags):
 		return 2
+	case errors.As(err, &status):
+		return int(status)
 	case !errors.Is(err, errMistakes): // those are printed already
 		fmt.Fprintf(stderr, "chunksign: %v\n", err)
 	}
@@ -77,8 +119,26 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 // flagError is a wrong command line; the flag package has printed it.
 type flagError struct{ error }
 
-// parse reads a command's options. intro is the first lines of its help.
+// parse reads the options of a command that takes nothing else. intro is the first lines of its help.
 func parse(flags *flag.FlagSet, args []string, stderr io.Writer, intro string) error {
+	return parseWith(flags, args, 0, stderr, intro)
+}
+
+// parseNamed is parse for a command that takes the name of a destination too,
+// before its options or after them: "" where it is not there.
+func parseNamed(flags *flag.FlagSet, args []string, stderr io.Writer, intro string) (name string, err error) {
+	after := 1
+	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
+		name, args, after = args[0], args[1:], 0
+	}
+	if err := parseWith(flags, args, after, stderr, intro); err != nil {
+		return "", err
+	}
+	return cmp.Or(name, flags.Arg(0)), nil
+}
+
+// parseWith is parse for a command that takes some arguments after its options.
+func parseWith(flags *flag.FlagSet, args []string, arguments int, stderr io.Writer, intro string) error {
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
 		fmt.Fprintf(stderr, "%s\n\nOptions:\n", intro)
@@ -89,7 +149,10 @@ func parse(flags *flag.FlagSet, args []string, stderr io.Writer, intro string) e
 		return err
 	case err != nil:
 		return flagError{err}
-	case flags.NArg() > 0:
+	case flags.NArg() > arguments && arguments > 0:
+		fmt.Fprintf(stderr, "chunksign %s takes no %q; options come first\n", flags.Name(), flags.Arg(arguments))
+		return flagError{errors.New("an argument too many")}
+	case flags.NArg() > arguments:
 		fmt.Fprintf(stderr, "chunksign %s takes options only, not %q\n", flags.Name(), flags.Arg(0))
 		return flagError{errors.New("an argument too many")}
 	}

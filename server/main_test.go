@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,22 +17,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// running is the real server with the embedded store, on a free port.
+// running is the real server, on a free port.
 type running struct {
 	*Main
-	data string
-	log  *buffer
+	engine *s3Engine // nil where the server has started its own store
+	data   string    // the embedded store's folder
+	log    *buffer
 }
 
 // buffer is a log that tests read while the server writes.
 type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu    sync.Mutex
+	wrote sync.Cond
+	b     bytes.Buffer
 }
 
 func (b *buffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	defer b.wrote.Broadcast()
 	return b.b.Write(p)
 }
 
@@ -39,6 +43,24 @@ func (b *buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
+}
+
+// said waits until there is a line with all of some words.
+func (b *buffer) said(words ...string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.wrote.L = &b.mu; !b.has(words...); {
+		b.wrote.Wait()
+	}
+}
+
+func (b *buffer) has(words ...string) bool {
+	for line := range strings.SplitSeq(b.b.String(), "\n") {
+		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(line, w) }) {
+			return true
+		}
+	}
+	return false
 }
 
 var testFiles = fstest.MapFS{"index.html": {Data: []byte("<!doctype html>demo")}}
@@ -130,7 +152,13 @@ func object(v any) string {
 
 func (r *running) grant(t *testing.T, destination, name string, size int) upload {
 	t.Helper()
-	answer := r.do(t, "POST", "/v1/destinations/"+destination+"/uploads", object(map[string]any{"name": name, "type": "text/x-test", "size": size}))
+	return r.grantAs(t, nil, destination, name, size)
+}
+
+// grantAs asks with further headers.
+func (r *running) grantAs(t *testing.T, header []string, destination, name string, size int) upload {
+	t.Helper()
+	answer := r.do(t, "POST", "/v1/destinations/"+destination+"/uploads", object(map[string]any{"name": name, "type": "text/x-test", "size": size}), header...)
 	var u upload
 	if err := json.Unmarshal(answer.body, &u); answer.status != http.StatusCreated || err != nil {
 		t.Fatalf("a grant for %q: %d %s, %v", name, answer.status, answer.body, err)

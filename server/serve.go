@@ -12,6 +12,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"os"
+	"os/signal"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -30,9 +33,23 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 		m.Origins = append(m.Origins, o)
 		return nil
 	})
+	flags.Func("log-format", "how the log is written: `FORMAT` text or json (default json with -config, else text)", func(f string) error {
+		if f != "text" && f != "json" {
+			return fmt.Errorf("write text or json")
+		}
+		m.LogFormat = f
+		return nil
+	})
 	flags.TextVar(&m.LogLevel, "log", slog.LevelInfo, "the least `level` that is logged: debug, info, warn or error")
 	if err := parse(flags, args, stderr, "chunksign serve runs the server. Its first line on stdout is its address; logs go to stderr."); err != nil {
 		return err
+	}
+	if m.Config != "" {
+		// Without a file there is nothing to read again, and the signal ends the process as ever.
+		told := make(chan os.Signal, 1)
+		signal.Notify(told, syscall.SIGHUP)
+		defer signal.Stop(told)
+		m.told = told
 	}
 	return m.until(ctx)
 }
@@ -48,19 +65,29 @@ type Main struct {
 	Stderr  io.Writer // gets the log
 	Web     fs.FS     // the built web files, nil for those of the binary or of the source tree
 
-	LogLevel slog.Level // what is below it is not logged
+	LogLevel  slog.Level // what is below it is not logged
+	LogFormat string     // text or json; "" is json with Config, else text
 
 	URL string // where the server is, once Run has returned
 
-	server *http.Server
-	failed chan error
-	close  []func() error // in the order of starting
+	told  <-chan os.Signal // to read the configuration again
+	looks <-chan time.Time // when to see whether it has changed; nil: every changedEvery
+
+	log     *slog.Logger
+	wiring  wiring
+	serving generations
+	address string   // to listen on
+	secure  bool     // with TLS
+	files   []string // that the configuration in force was read from
+	server  *http.Server
+	failed  chan error
+	close   []func() error // in the order of starting
 }
 
 // Run starts the server and returns once it answers. ctx bounds the starting;
 // Close stops it.
 func (m *Main) Run(ctx context.Context) error {
-	logger := slog.New(slog.NewTextHandler(m.Stderr, &slog.HandlerOptions{Level: m.LogLevel}))
+	m.log = m.logger()
 	// The embedded store changes the working directory, so paths are made absolute first.
 	data, err := filepath.Abs(m.Data)
 	if err != nil {
@@ -69,63 +96,61 @@ func (m *Main) Run(ctx context.Context) error {
 	if m.Config != "" && len(m.Origins) > 0 {
 		return errors.New("-origin is for the embedded S3; with -config write server.origins there")
 	}
-	c := &config.Config{Listen: config.DefaultListen, Auth: config.Auth{Dev: true}}
+	c := &config.Config{Listen: config.DefaultListen, Auth: config.Auth{Dev: true}, Metrics: loopback, Origins: m.Origins}
 	if m.Config != "" {
-		if c, err = config.Load(m.Config, auth.ParseKeys); err != nil {
+		if c, err = m.read(); err != nil {
 			return err
 		}
 	}
-	c.Origins = append(c.Origins, m.Origins...)
-	for _, w := range c.Warnings {
-		logger.Warn(w.Text, "at", fmt.Sprintf("%s:%d:%d", w.File, w.Line, w.Column))
-	}
-	address := cmp.Or(m.Listen, c.Listen)
+	m.address, m.secure = cmp.Or(m.Listen, c.Listen), c.TLS != nil
 	if c.Auth.Dev {
-		if err := auth.CheckLoopback(address); err != nil {
+		if err := auth.CheckLoopback(m.address); err != nil {
 			return err
 		}
 	}
 	static := m.Web
 	if static == nil {
-		if static, err = webFiles(ctx, m.Stderr, logger); err != nil {
+		if static, err = webFiles(ctx, m.Stderr, m.log); err != nil {
 			return err
 		}
 	}
-	listener, err := listen(address, m.Listen == "" && m.Config == "")
+	listener, err := listen(m.address, m.Listen == "" && m.Config == "")
 	if err != nil {
 		return err
 	}
 	m.close = append(m.close, ignoreClosed(listener.Close))
 
-	w := wiring{config: c, port: port(listener), static: static, getenv: m.Getenv, logger: logger}
+	w := &m.wiring
+	*w = wiring{config: c, port: port(listener), static: static, getenv: m.Getenv, logger: m.log}
 	if m.Config == "" {
 		err = w.embedded(ctx, data)
 	} else {
 		err = w.configured(ctx)
 	}
+	if err == nil {
+		err = w.lasting(ctx)
+	}
 	m.close = append(m.close, w.close...)
+	if err == nil {
+		err = m.take(c)
+	}
 	if err != nil {
 		return err
 	}
-	handler, err := w.handler()
-	if err != nil {
-		return err
-	}
+	m.close = append(m.close, m.serving.Close)
 	m.server = &http.Server{
-		Handler: handler, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		Handler: &m.serving, ErrorLog: slog.NewLogLogger(m.log.Handler(), slog.LevelDebug),
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10,
 	}
 	m.failed = make(chan error, 1)
 	scheme := "http"
 	run := func() error { return m.server.Serve(listener) }
-	if c.TLS != nil {
+	if m.secure {
 		scheme = "https"
-		pair, err := tls.LoadX509KeyPair(c.TLS.Cert, c.TLS.Key)
-		if err != nil {
-			return fmt.Errorf("server.tls: the certificate %q and key %q cannot be used: %w", c.TLS.Cert, c.TLS.Key, err)
-		}
-		m.server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}}
+		m.server.TLSConfig = &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return m.serving.certificate.Load(), nil
+		}}
 		run = func() error { return m.server.ServeTLS(listener, "", "") }
 	}
 	go func() {
@@ -133,9 +158,22 @@ func (m *Main) Run(ctx context.Context) error {
 			m.failed <- err
 		}
 	}()
+	if m.Config != "" {
+		m.watching()
+	}
 	m.URL = scheme + "://" + shown(listener) + "/"
 	fmt.Fprintln(m.Stdout, m.URL)
 	return nil
+}
+
+// logger writes for machines where the server runs in earnest, and for people
+// where they try it.
+func (m *Main) logger() *slog.Logger {
+	o := &slog.HandlerOptions{Level: m.LogLevel}
+	if m.LogFormat == "json" || m.LogFormat == "" && m.Config != "" {
+		return slog.New(slog.NewJSONHandler(m.Stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(m.Stderr, o))
 }
 
 // until runs the server until ctx ends or the server fails.
@@ -188,6 +226,9 @@ func listen(address string, byDefault bool) (net.Listener, error) {
 	}
 	return l, nil
 }
+
+// loopback is this machine, which alone may read the demo's metrics.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 
 func port(l net.Listener) string {
 	_, port, _ := net.SplitHostPort(l.Addr().String())

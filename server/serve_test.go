@@ -38,10 +38,17 @@ func TestCommands(t *testing.T) {
 		{[]string{"-h"}, 0, "chunksign check"},
 		{[]string{"serve", "-h"}, 0, "-listen"},
 		{[]string{"check", "-h"}, 0, "-config"},
+		{[]string{"schema", "-h"}, 0, "JSON Schema"},
+		{[]string{"schema"}, 0, `"grant_duration": {`},
+		{[]string{"policy", "-h"}, 0, "-claim"},
+		{[]string{"iam", "-h"}, 0, "-only"},
+		{[]string{"sweep", "-h"}, 0, "-dry-run"},
+		{[]string{"doctor", "-h"}, 0, "-origin"},
 		{[]string{"version", "-h"}, 0, "which Go"},
 		{[]string{"version"}, 0, "go1."},
 		{[]string{"nope"}, 2, `no command "nope"`},
 		{[]string{"serve", "-nope"}, 2, "-nope"},
+		{[]string{"serve", "-log-format", "xml"}, 2, "write text or json"},
 		{[]string{"serve", "extra"}, 2, `not "extra"`},
 		{[]string{"check", "-config", "/nonexistent.yaml"}, 1, "cannot be read"},
 		{[]string{"serve", "-listen", "0.0.0.0:0"}, 1, "may listen on this machine only"},
@@ -94,11 +101,18 @@ func TestCheck(t *testing.T) {
 	}
 	status, stdout, _ := command(t, "check", "-config", path)
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
-	if status != 1 || len(lines) != 3 || !strings.HasPrefix(lines[0], path+":3:18: the store media has no region") || !strings.Contains(stdout, path+`:4:41: the destination photos has no option "buket"; write bucket`) {
+	if status != 1 || len(lines) != 9 || !strings.HasPrefix(lines[0], path+":3:18: the store media has no region") || !strings.Contains(stdout, path+`:4:41: the destination photos has no option "buket"; write bucket`+"\n    4 | destinations: { photos: { store: media, buket: photos,") || strings.Index(lines[8], "^") != strings.Index(lines[7], "buket") {
 		t.Errorf("%d\n%s", status, stdout)
 	}
 	if status, _, stderr := command(t, "serve", "-config", path); status != 1 || !strings.Contains(stderr, ":3:18:") {
 		t.Errorf("serve starts half valid: %d %s", status, stderr)
+	}
+	hushed := "stores: { s: { endpoint: \"https://u:hunter2@s3.example.com\", sts: { secret_key: hunter2 } } }\n"
+	if err := os.WriteFile(path, []byte(hushed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, stdout, _ := command(t, "check", "-config", path); strings.Contains(stdout, "hunter2") || !strings.Contains(stdout, "secret_key: …") {
+		t.Errorf("it prints a secret:\n%s", stdout)
 	}
 	secret := "k1:dG9vc2hvcnQ"
 	var out bytes.Buffer
@@ -148,6 +162,12 @@ func TestServeWithAConfiguration(t *testing.T) {
 	away := r.do(t, "POST", "/v1/destinations/photos/uploads", `{"name":"x","size":1}`, "Authorization", bearer)
 	if away.problem() != "store_unavailable" || away.header.Get("Retry-After") == "" || strings.Contains(string(away.body), "127.0.0.1") {
 		t.Errorf("with no STS there: %d %s", away.status, away.body)
+	}
+	if ready := r.do(t, "GET", "/readyz", ""); ready.problem() != "store_unavailable" || ready.header.Get("Retry-After") == "" {
+		t.Errorf("ready without STS: %d %s", ready.status, ready.body)
+	}
+	if alive := r.do(t, "GET", "/healthz", ""); alive.status != http.StatusOK {
+		t.Errorf("not alive without STS: %d %s", alive.status, alive.body)
 	}
 	for _, secret := range []string{bearer[30:60], "not-a-real-secret"} {
 		if strings.Contains(r.log.String(), secret) {

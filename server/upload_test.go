@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,91 +18,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
-
-// names are what files may be called by somebody who wants more than one file's rights.
-var names = []string{
-	"plain.txt", "*", "a?b", "${aws:username}", "${*}", ".", "..", "../x", "%2F", "%2e%2e%2fx", "näme 名前.bin", "a\x00b", strings.Repeat("n", 1024),
-	"na\u0308me", "\u202Egpj.exe", "a\r\nb", `a\..\b`, "...", "trailing  ", "+ &=#;'\"<>", "a//b", "/etc/passwd", "😀",
-}
-
-func TestAnUploadsCredentialsReachItsObjectOnly(t *testing.T) {
-	r := start(t, t.TempDir())
-	if err := os.Mkdir(filepath.Join(r.data, "other"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	ctx := context.Background()
-	neighbour := r.grant(t, "demo", "neighbour", 1)
-	if _, err := neighbour.put("n"); err != nil {
-		t.Fatal(err)
-	}
-	for _, destination := range []string{"demo", "demo-s3direct"} {
-		for _, name := range names {
-			u := r.grant(t, destination, name, 4)
-			bucket, key := aws.String(u.Upload.Bucket), aws.String(u.Upload.Key)
-			if _, err := u.put("mine"); err != nil {
-				t.Errorf("%s, %q: its own key %q: %v", destination, name, *key, err)
-				continue
-			}
-			if got, err := os.ReadFile(filepath.Join(r.data, *bucket, *key)); err != nil || string(got) != "mine" {
-				t.Errorf("%s, %q: the file is %q, %v", destination, name, got, err)
-			}
-			c := u.s3()
-			other := aws.String(neighbour.Upload.Key)
-			for attack, try := range map[string]func() error{
-				"PUT to another key": func() error {
-					_, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: other, Body: strings.NewReader("x")})
-					return err
-				},
-				"PUT above": func() error {
-					_, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: aws.String("demo/x"), Body: strings.NewReader("x")})
-					return err
-				},
-				"PUT to another bucket": func() error {
-					_, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String("other"), Key: key, Body: strings.NewReader("x")})
-					return err
-				},
-				"Create at another key": func() error {
-					_, err := c.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: bucket, Key: other})
-					return err
-				},
-				"GET": func() error {
-					_, err := c.GetObject(ctx, &s3.GetObjectInput{Bucket: bucket, Key: key})
-					return err
-				},
-				"GET another": func() error {
-					_, err := c.GetObject(ctx, &s3.GetObjectInput{Bucket: bucket, Key: other})
-					return err
-				},
-				"HEAD": func() error {
-					_, err := c.HeadObject(ctx, &s3.HeadObjectInput{Bucket: bucket, Key: key})
-					return err
-				},
-				"LIST": func() error {
-					_, err := c.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: bucket})
-					return err
-				},
-				"DELETE": func() error {
-					_, err := c.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: bucket, Key: key})
-					return err
-				},
-				"DELETE another": func() error {
-					_, err := c.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: bucket, Key: other})
-					return err
-				},
-			} {
-				if status := statusOf(try()); status != http.StatusForbidden {
-					t.Errorf("%s, %q: %s answers %d; want 403", destination, name, attack, status)
-				}
-			}
-		}
-	}
-	if got, err := os.ReadFile(filepath.Join(r.data, "demo", neighbour.Upload.Key)); err != nil || string(got) != "n" {
-		t.Errorf("the neighbour's file is %q, %v", got, err)
-	}
-	if left, err := os.ReadDir(filepath.Join(r.data, "other")); err != nil || len(left) > 0 {
-		t.Errorf("the other bucket holds %v, %v", left, err)
-	}
-}
 
 // statusOf is the HTTP status of an S3 call: 200 for no error, 0 for no reply.
 func statusOf(err error) int {
@@ -256,5 +172,36 @@ func TestGrantsOutliveARestart(t *testing.T) {
 	}
 	if info, err := os.Stat(filepath.Join(data, ".chunksign-secret")); err != nil || info.Size() != 32 || info.Mode().Perm() != 0o600 {
 		t.Errorf("the secret's file: %v, %v", info, err)
+	}
+}
+
+func TestTheEmbeddedStoreStaysWhereItWas(t *testing.T) {
+	r := start(t, t.TempDir())
+	before := r.grant(t, "demo", "x", 1).Upload.Endpoint
+	address := strings.TrimSuffix(strings.TrimPrefix(r.URL, "http://"), "/")
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.Listen = address
+	if err := r.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if after := r.grant(t, "demo", "x", 1).Upload.Endpoint; after != before {
+		t.Errorf("the store was at %s and is at %s after a restart", before, after)
+	}
+
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	other, err := net.Listen("tcp", strings.TrimPrefix(before, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if err := r.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if after := r.grant(t, "demo", "x", 1).Upload.Endpoint; after == before || !strings.Contains(r.log.String(), "taken by another program") {
+		t.Errorf("with its address taken the store is at %s; the log says\n%s", after, r.log)
 	}
 }

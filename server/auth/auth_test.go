@@ -129,7 +129,7 @@ func TestJWT(t *testing.T) {
 	none := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`))
 	payload, _ := json.Marshal(claims(nil))
 	unsigned := none + "." + base64.RawURLEncoding.EncodeToString(payload) + "."
-	j := NewJWT(JWTConfig{Issuer: "https://id.example.com", Audience: "uploads", Keys: []crypto.PublicKey{&key.PublicKey}, Cookie: "session", Now: func() time.Time { return now }})
+	j := NewJWT(JWTConfig{Issuer: "https://id.example.com", Audience: "uploads", Keys: []crypto.PublicKey{&key.PublicKey}, Cookie: "session", Leeway: 30 * time.Second, Now: func() time.Time { return now }})
 
 	for name, c := range map[string]struct {
 		token string
@@ -140,7 +140,8 @@ func TestJWT(t *testing.T) {
 		"expired within the leeway":   {token(t, jose.ES256, key, claims(map[string]any{"exp": now.Add(-29 * time.Second).Unix()})), true},
 		"expired":                     {token(t, jose.ES256, key, claims(map[string]any{"exp": now.Add(-31 * time.Second).Unix()})), false},
 		"without an end":              {token(t, jose.ES256, key, claims(map[string]any{"exp": nil})), false},
-		"not yet":                     {token(t, jose.ES256, key, claims(map[string]any{"nbf": now.Add(time.Hour).Unix()})), false},
+		"begun within the leeway":     {token(t, jose.ES256, key, claims(map[string]any{"nbf": now.Add(29 * time.Second).Unix()})), true},
+		"not yet":                     {token(t, jose.ES256, key, claims(map[string]any{"nbf": now.Add(31 * time.Second).Unix()})), false},
 		"another issuer":              {token(t, jose.ES256, key, claims(map[string]any{"iss": "https://evil.test"})), false},
 		"another audience":            {token(t, jose.ES256, key, claims(map[string]any{"aud": "mail"})), false},
 		"without an audience":         {token(t, jose.ES256, key, claims(map[string]any{"aud": nil})), false},

@@ -27,40 +27,44 @@ type JWTConfig struct {
 	Issuer   string
 	Audience string
 	JWKSURL  string             // where the issuer publishes its keys; or
-	Keys     []crypto.PublicKey // the keys themselves
+	Keys     []crypto.PublicKey // the keys themselves; without either, by OpenID Connect's discovery
 	Cookie   string             // the cookie that holds the token where there is no Authorization header, "" for none
-	Client   *http.Client       // for JWKSURL
+	Leeway   time.Duration      // what the issuer's clock may be ahead of this one's, or behind
+	Client   *http.Client       // for the keys; it should follow no redirect
 	Now      func() time.Time
 }
 
 // JWT checks the bearer tokens (RFC 6750) of one issuer. The principal is the
 // token's sub; all its claims are the principal's.
 type JWT struct {
-	verifier *oidc.IDTokenVerifier
-	cookie   string
+	JWTConfig
+	keys *keySet
 }
 
 // algorithms are the asymmetric ones: with HS256 among them a public key could
 // be used as the secret, and "none" is no signature (RFC 8725, section 2.1).
-var algorithms = []string{
-	oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA,
+var algorithms = []jose.SignatureAlgorithm{
+	jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
 }
 
-// leeway is what an identity provider's clock may be behind this one's when a
-// token ends. (go-oidc allows five minutes itself when one begins.)
-const leeway = 30 * time.Second
-
-// NewJWT makes a JWT. Keys from JWKSURL are fetched when the first token comes
-// and again when one has an unknown key.
+// NewJWT makes a JWT. Keys are fetched when the first token comes: the server
+// starts without its identity provider.
 func NewJWT(c JWTConfig) *JWT {
-	var keys oidc.KeySet = &oidc.StaticKeySet{PublicKeys: c.Keys}
-	if c.JWKSURL != "" {
-		keys = oidc.NewRemoteKeySet(oidc.ClientContext(context.Background(), c.Client), c.JWKSURL)
+	switch {
+	case len(c.Keys) > 0:
+		return &JWT{c, staticKeys(c.Keys)}
+	case c.JWKSURL != "":
+		return &JWT{c, &keySet{now: c.Now, fetch: func(ctx context.Context) ([]jose.JSONWebKey, error) {
+			return fetchKeys(ctx, c.Client, c.JWKSURL)
+		}}}
 	}
-	return &JWT{cookie: c.Cookie, verifier: oidc.NewVerifier(c.Issuer, keys, &oidc.Config{
-		ClientID: c.Audience, SupportedSigningAlgs: algorithms,
-		Now: func() time.Time { return c.Now().Add(-leeway) },
-	})}
+	return &JWT{c, &keySet{now: c.Now, fetch: func(ctx context.Context) ([]jose.JSONWebKey, error) {
+		address, err := discover(ctx, c.Client, c.Issuer)
+		if err != nil {
+			return nil, err
+		}
+		return fetchKeys(ctx, c.Client, address)
+	}}}
 }
 
 // Authenticate implements destination.Authenticator.
@@ -69,28 +73,65 @@ func (j *JWT) Authenticate(r *http.Request) (destination.Principal, error) {
 	if token == "" {
 		return destination.Principal{}, unauthenticated("the request says not who you are; sign in, and send the token as Authorization: Bearer …", nil)
 	}
-	t, err := j.verifier.Verify(r.Context(), token)
+	const untrusted = "the token is not one that this server trusts; sign in again, and see the server's log if that does not help"
+	signed, err := jose.ParseSignedCompact(token, algorithms)
 	if err != nil {
-		var expired *oidc.TokenExpiredError
-		if errors.As(err, &expired) {
-			return destination.Principal{}, unauthenticated("the token expired at "+expired.Expiry.UTC().Format(time.RFC3339)+"; sign in again", nil)
-		}
-		return destination.Principal{}, unauthenticated("the token is not one that this server trusts; sign in again, and see the server's log if that does not help", err)
+		return destination.Principal{}, unauthenticated(untrusted, errors.New("it is not a JWS of a kind that is taken (RS, PS, ES or EdDSA)"))
 	}
-	if t.Subject == "" {
+	payload, err := j.keys.verify(r.Context(), signed)
+	switch {
+	case errors.Is(err, errKeysAway):
+		return destination.Principal{}, unavailable("the identity provider does not answer, so your token cannot be checked; try again", err)
+	case err != nil:
+		return destination.Principal{}, unauthenticated(untrusted, err)
+	}
+	t, err := oidc.NewVerifier(j.Issuer, verified(payload), &oidc.Config{
+		ClientID: j.Audience, SupportedSigningAlgs: algorithmNames(), Now: func() time.Time { return j.Now().Add(-j.Leeway) },
+	}).Verify(r.Context(), token)
+	var expired *oidc.TokenExpiredError
+	switch {
+	case errors.As(err, &expired):
+		return destination.Principal{}, unauthenticated("the token expired at "+expired.Expiry.UTC().Format(time.RFC3339)+"; sign in again", nil)
+	case err != nil:
+		return destination.Principal{}, unauthenticated(untrusted, err)
+	case t.Subject == "":
 		return destination.Principal{}, unauthenticated("the token has no subject (sub), so it says not who you are; ask whoever runs the identity provider", nil)
 	}
-	var payload json.RawMessage
-	if err := t.Claims(&payload); err != nil {
+	p := destination.Principal{ID: t.Subject}
+	if p.Claims, err = parseClaims(payload); err != nil {
 		return destination.Principal{}, unauthenticated("the token's claims cannot be read", err)
 	}
-	p := destination.Principal{ID: t.Subject}
-	d := json.NewDecoder(bytes.NewReader(payload))
-	d.UseNumber() // a float would make one number of two large ones
-	if err := d.Decode(&p.Claims); err != nil {
-		return destination.Principal{}, unauthenticated("the token's claims cannot be read", err)
+	// go-oidc is five minutes too patient with a token that has not begun.
+	if begins, ok := p.Claims["nbf"].(json.Number); ok {
+		if at, err := begins.Float64(); err != nil || at > float64(j.Now().Add(j.Leeway).Unix()) {
+			return destination.Principal{}, unauthenticated("the token is not valid yet; look at the clocks of this server and of the identity provider", nil)
+		}
 	}
 	return p, nil
+}
+
+// verified is an oidc.KeySet for the one token whose signature has been checked.
+type verified []byte
+
+func (v verified) VerifySignature(context.Context, string) ([]byte, error) { return v, nil }
+
+func algorithmNames() []string {
+	names := make([]string, len(algorithms))
+	for i, a := range algorithms {
+		names[i] = string(a)
+	}
+	return names
+}
+
+// parseClaims reads a JSON object. Numbers stay as they are written: a float
+// would make one of two large ones.
+func parseClaims(data []byte) (claims map[string]any, err error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if err := d.Decode(&claims); err != nil || claims == nil {
+		return nil, errors.New("they are not a JSON object")
+	}
+	return claims, nil
 }
 
 func (j *JWT) token(r *http.Request) string {
@@ -101,8 +142,8 @@ func (j *JWT) token(r *http.Request) string {
 		}
 		return strings.TrimSpace(token)
 	}
-	if j.cookie != "" {
-		if c, err := r.Cookie(j.cookie); err == nil {
+	if j.Cookie != "" {
+		if c, err := r.Cookie(j.Cookie); err == nil {
 			return c.Value
 		}
 	}

@@ -12,18 +12,25 @@
 //	    content_length: 1B..50MiB
 //
 // Every mistake is collected and reported with its line and column; an option
-// that is not known is one, and so is one that this version does not have yet.
-// A configuration with a mistake is not used at all. Secrets have no place in
+// that is not known is one. A configuration with a mistake is not used at all. What defaults says holds
+// for every destination that does not say it itself. Secrets have no place in
 // the file: they come from the environment and the AWS SDK's own chain.
 package config
 
 import (
+	"bytes"
 	"crypto"
+	"errors"
 	"fmt"
+	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -32,39 +39,56 @@ import (
 
 // Config is a configuration without mistakes.
 type Config struct {
-	Listen       string   // host:port
-	Origins      []string // scheme://host[:port] of the pages that may call
-	TLS          *TLS     // nil: plain HTTP
+	Listen       string         // host:port
+	Origins      []string       // scheme://host[:port] of the pages that may call
+	TLS          *TLS           // nil: plain HTTP
+	Proxies      []netip.Prefix // in front; believed where a request comes from
+	Metrics      []netip.Prefix // who may read /metrics
+	Redis        string         // a URL; "": each replica counts for itself
 	Auth         Auth
 	Stores       []*destination.Store
 	Destinations []*destination.Destination // in the file's order
 	Warnings     []Mistake                  // what is allowed and probably not meant
+	Files        []string                   // that it was read from, and those that it names
 }
 
 // TLS names the files of the server's certificate and key.
 type TLS struct{ Cert, Key string }
-
-// Auth says how principals sign in: exactly one is set.
-type Auth struct {
-	Dev bool
-	JWT *JWT
-}
-
-// JWT says whose tokens count. Either JWKSURL or Keys is set.
-type JWT struct {
-	Issuer, Audience, JWKSURL, Cookie string
-	Keys                              []crypto.PublicKey
-}
 
 // Mistake is one thing that is wrong.
 type Mistake struct {
 	File         string
 	Line, Column int    // from 1
 	Text         string // what is wrong; what to write instead
+	Source       string // the line itself, without what may be a secret in it
 }
 
-func (m Mistake) String() string {
-	return fmt.Sprintf("%s:%d:%d: %s", m.File, m.Line, m.Column, m.Text)
+// At is the place: file:line:column.
+func (m Mistake) At() string { return fmt.Sprintf("%s:%d:%d", m.File, m.Line, m.Column) }
+
+func (m Mistake) String() string { return m.At() + ": " + m.Text }
+
+// Pointed is the line itself, and below it a sign at the column.
+func (m Mistake) Pointed() string {
+	return fmt.Sprintf("%5d | %s\n      | %*s\n", m.Line, m.Source, min(m.Column, utf8.RuneCountInString(m.Source)+1), "^")
+}
+
+// secrets are what a line that is printed keeps to itself, for people write
+// these into the file although they have no place there.
+var secrets = regexp.MustCompile(`(://)[^/@\s"']+@|((?i:secret|passw|token|private)[\w-]*["']?\s*[:=]\s*)[^,}\s]+`)
+
+// shown is a line as a terminal can show it.
+func shown(line string) string {
+	line = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return ' '
+		case !unicode.IsPrint(r):
+			return utf8.RuneError
+		}
+		return r
+	}, strings.TrimRight(line, "\r"))
+	return secrets.ReplaceAllString(line, "$1$2…")
 }
 
 // Mistakes is all that is wrong, in the file's order.
@@ -82,27 +106,37 @@ func (m Mistakes) Error() string {
 type KeyParser func(data []byte) ([]crypto.PublicKey, error)
 
 // Load reads a file. Errors are Mistakes, or that the file cannot be read.
-func Load(path string, keys KeyParser) (*Config, error) {
+func Load(path string, keys KeyParser, rules destination.RuleCompiler, policies destination.PolicyWriter) (*Config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("the configuration cannot be read: %w", err)
 	}
-	return Parse(path, data, func(name string) ([]crypto.PublicKey, error) {
-		data, err := os.ReadFile(beside(path, name))
-		if err != nil {
-			return nil, err
-		}
-		return keys(data)
-	})
+	files := []string{path}
+	c, err := Parse(path, data, func(name string) ([]byte, error) {
+		files = append(files, beside(path, name))
+		return os.ReadFile(beside(path, name))
+	}, keys, rules, policies)
+	if err != nil {
+		return nil, err
+	}
+	if c.Files = files; c.TLS != nil {
+		c.Files = append(c.Files, c.TLS.Cert, c.TLS.Key)
+	}
+	return c, nil
 }
 
-// Parse reads a configuration. file is how mistakes call it; keys opens
-// auth.jwt.key_file by the name in the file. Errors are Mistakes.
-func Parse(file string, data []byte, keys func(name string) ([]crypto.PublicKey, error)) (*Config, error) {
-	d := &document{file: file}
+// Parse reads a configuration. file is how mistakes call it; open reads
+// a file by its name there, keys understands auth.jwt.key_file, rules compiles
+// the destinations' allow, and policies writes their session policies, which have
+// to fit STS's limits; nil leaves that out. Errors are Mistakes.
+func Parse(file string, data []byte, open func(name string) ([]byte, error), keys KeyParser, rules destination.RuleCompiler, policies destination.PolicyWriter) (*Config, error) {
+	d := &document{file: file, lines: lineBreak.Split(string(data), -1), open: open, rules: rules, policies: policies}
+	if open == nil {
+		d.open = func(string) ([]byte, error) { return nil, errors.New("no file is read here") }
+	}
 	c := &Config{}
 	if root := d.parse(data); root != nil {
-		o := d.object(root, "the file", "server", "auth", "stores", "destinations")
+		o := d.object(root, "the file", &theFile)
 		d.server(o, c)
 		d.auth(o, c, keys)
 		stores := d.stores(o, c)
@@ -116,6 +150,8 @@ func Parse(file string, data []byte, keys func(name string) ([]crypto.PublicKey,
 	}
 	slices.SortStableFunc(d.mistakes, byPlace)
 	slices.SortStableFunc(d.warnings, byPlace)
+	// What is wrong in defaults is so for every destination.
+	d.mistakes, d.warnings = slices.Compact(d.mistakes), slices.Compact(d.warnings)
 	if len(d.mistakes) > 0 {
 		return nil, d.mistakes
 	}
@@ -125,30 +161,19 @@ func Parse(file string, data []byte, keys func(name string) ([]crypto.PublicKey,
 
 // parse answers the file's one mapping, nil where there is none.
 func (d *document) parse(data []byte) *yaml.Node {
-	decoder := yaml.NewDecoder(strings.NewReader(string(data)))
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var root, second yaml.Node
 	if err := decoder.Decode(&root); err != nil {
-		d.syntax(err)
+		d.syntax(data, err)
 		return nil
 	}
-	if err := decoder.Decode(&second); err == nil {
+	switch err := decoder.Decode(&second); {
+	case err == nil:
 		d.mistake(&second, "a second document begins; write everything into one, without ---")
+	case err != io.EOF:
+		d.syntax(data, err)
 	}
 	return root.Content[0]
-}
-
-// syntax reports what the YAML parser says, which names a line at most.
-func (d *document) syntax(err error) {
-	text, line := strings.TrimPrefix(err.Error(), "yaml: "), 1
-	if n, _ := fmt.Sscanf(text, "line %d:", &line); n == 1 {
-		_, text, _ = strings.Cut(text, ": ")
-	}
-	if text == "EOF" {
-		text = "the file is empty; write server, auth, stores and destinations"
-	} else {
-		text = "this is not YAML: " + text + "; look at the indentation and the quotes here and on the line before"
-	}
-	d.mistakes = append(d.mistakes, Mistake{d.file, line, 1, text})
 }
 
 // beside resolves a file's name from the folder of the configuration.

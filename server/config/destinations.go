@@ -19,20 +19,13 @@ const (
 )
 
 var (
-	destinationName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+	name = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`) // of a store and of a destination
 	// AmazonS3/latest/userguide/bucketnamingrules.html
 	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	kmsKeyARN  = regexp.MustCompile(`^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$`)
 	metaName   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,127}$`)
 	// AmazonS3/latest/userguide/object-tagging.html
 	tagText = regexp.MustCompile(`^[\p{L}\p{N} +\-=._:/@]*$`)
-)
-
-// Values of AmazonS3/latest/API/API_PutObject.html.
-var (
-	acls           = []string{"private", "public-read", "public-read-write", "authenticated-read", "aws-exec-read", "bucket-owner-read", "bucket-owner-full-control"}
-	storageClasses = []string{"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER", "DEEP_ARCHIVE", "OUTPOSTS", "GLACIER_IR", "SNOW", "EXPRESS_ONEZONE"}
-	encryptions    = []string{"AES256", "aws:kms", "aws:kms:dsse"}
 )
 
 func (d *document) destinations(root *object, c *Config, stores map[string]*store) {
@@ -43,28 +36,30 @@ func (d *document) destinations(root *object, c *Config, stores map[string]*stor
 		}
 		return
 	}
-	all := d.object(n, "destinations")
-	for _, name := range all.keys {
-		if !destinationName.MatchString(name) {
-			d.mistake(all.names[name], "the destination's name %q is not 1 to 64 letters, digits, - or _; rename it", name)
+	defaults, limits := d.defaults(root), root.bounds(bounds{})
+	all := d.object(n, "destinations", nil)
+	for _, key := range all.keys {
+		if !name.MatchString(key) {
+			d.mistake(all.names[key], "the destination's name %q is not 1 to 64 letters, digits, - or _; rename it", key)
 		}
-		c.Destinations = append(c.Destinations, d.destination(all.fields[name], name, stores))
+		c.Destinations = append(c.Destinations, d.destination(all.fields[key], key, stores, defaults, limits, c.Auth.Anonymous))
 	}
 	if len(all.keys) == 0 && !all.broken {
 		d.mistake(n, "destinations has none; write photos: { store: …, bucket: …, key: … }")
 	}
 }
 
-func (d *document) destination(n *yaml.Node, name string, stores map[string]*store) *destination.Destination {
-	o := d.object(n, "the destination "+name,
-		"store", "bucket", "key", "content_types", "content_length", "scope", "duration", "grant_duration", "overwrite", "read",
-		"acl", "cache_control", "content_disposition", "content_encoding", "metadata", "tags", "storage_class",
-		"server_side_encryption", "kms_key_id")
+func (d *document) destination(n *yaml.Node, name string, stores map[string]*store, defaults *object, limits bounds, anonymous bool) *destination.Destination {
+	o := d.object(n, "the destination "+name, &destinationOptions)
+	before := len(d.mistakes)
+	o.inherit(defaults)
+	limits = o.bounds(limits)
 	dst := &destination.Destination{Name: name, Bucket: o.required("bucket", "my-media")}
 	otherwise := defaultDuration
+	var at *store
 	if v := o.required("store", "media"); v != "" {
-		if s := stores[v]; s != nil {
-			dst.Store, otherwise = &s.Store, s.duration
+		if at = stores[v]; at != nil {
+			dst.Store, otherwise = &at.Store, at.duration
 		} else {
 			o.mistake("store", "there is no store %q; write one of those under stores", v)
 		}
@@ -72,7 +67,7 @@ func (d *document) destination(n *yaml.Node, name string, stores map[string]*sto
 	if dst.Bucket != "" && (!bucketName.MatchString(dst.Bucket) || strings.Contains(dst.Bucket, "..")) {
 		o.mistake("bucket", "bucket is %q; write a bucket's name: 3 to 63 of a-z, 0-9, . and -", dst.Bucket)
 	}
-	dst.Scope = destination.Scope(o.oneOf("scope", string(destination.ScopeObject), string(destination.ScopeObject), string(destination.ScopePrefix)))
+	dst.Scope = destination.Scope(o.oneOf("scope", string(destination.ScopeObject)))
 	if v := o.required("key", `"uploads/{user}/{uuid}/{filename}"`); v != "" {
 		var err error
 		if dst.Key, err = destination.ParseTemplate(v); err != nil {
@@ -82,6 +77,15 @@ func (d *document) destination(n *yaml.Node, name string, stores map[string]*sto
 				o.mistake("scope", "%v", err)
 			}
 		}
+	}
+	dst.Presigned = o.oneOf("signing", "session") == "presigned"
+	if s := dst.Store; s != nil && s.STS.RoleARN == "" && !dst.Presigned && !stores[s.Name].broken {
+		o.mistake("store", "the store %s has no sts, so that there are no sessions for pages; write signing: presigned here, or sts: { role_arn: … } there", s.Name)
+	}
+	dst.Allow = d.rule(o, "allow")
+	dst.Rate = o.rate("rate")
+	if anonymous {
+		o.forAnybody(dst)
 	}
 	for _, item := range o.list("content_types") {
 		if err := destination.CheckTypeGlob(item.Value); err != nil {
@@ -98,23 +102,60 @@ func (d *document) destination(n *yaml.Node, name string, stores map[string]*sto
 	dst.Duration = o.duration("duration", otherwise, minDuration, maxDuration)
 	dst.GrantDuration = o.duration("grant_duration", max(defaultGrantDuration, dst.Duration), dst.Duration, maxGrantDuration)
 	dst.Overwrite = o.flag("overwrite")
-	dst.ReadOwner = o.oneOf("read", "none", "none", "owner") == "owner"
+	dst.ReadOwner = o.oneOf("read", "none") == "owner"
 	if dst.ReadOwner && dst.Key.String() != "" && !dst.Key.Unique() && !dst.Key.PerUser() {
 		o.mistake("read", "read: owner needs a key that others cannot have too; put {uuid} into it, or {user} as a whole segment")
 	}
+	dst.Existence = o.flag("existence_optimization")
+	if dst.Existence && dst.Key.Unique() {
+		o.mistake("existence_optimization", "existence_optimization looks for the same file at the same key, and with {uuid} or {ulid} in it each upload has a key of its own; take these out of key, or leave existence_optimization out")
+	}
+	if o.fields["duration"] != nil && at != nil {
+		d.chaining(o.fields["duration"], at, dst.Duration > destination.MaxChained)
+	}
+	dst.Checksum = o.oneOf("checksum", "")
 	dst.Object = d.settings(o)
+	d.conditions(o, dst)
+	o.within(limits, dst)
+	d.verify(o, dst)
+	dst.Webhook = d.webhook(o)
+	if len(d.mistakes) == before {
+		d.budget(o, dst)
+	}
 	return dst
+}
+
+func (o *object) rate(name string) destination.Rate {
+	v := o.text(name)
+	if v == "" {
+		return destination.Rate{}
+	}
+	r, err := destination.ParseRate(v)
+	if err != nil {
+		o.mistake(name, "%v", err)
+	}
+	return r
+}
+
+// forAnybody holds a destination against what goes without sign-in.
+func (o *object) forAnybody(dst *destination.Destination) {
+	if o.fields["rate"] == nil && !o.broken {
+		o.mistake("rate", "%s has no rate, and with auth: anonymous anybody may ask without end; write such as rate: 30/m", o.name)
+	}
+	if dst.Key.PerPrincipal() {
+		o.mistake("key", "key has {user} or {claims.NAME}, and with auth: anonymous these are nobody's; take them out, and put {uuid} in")
+	}
 }
 
 // settings reads what the objects are stored with.
 func (d *document) settings(o *object) destination.ObjectSettings {
 	s := destination.ObjectSettings{
-		ACL:                o.oneOf("acl", "", acls...),
+		ACL:                o.oneOf("acl", ""),
 		CacheControl:       o.header("cache_control"),
 		ContentDisposition: o.header("content_disposition"),
 		ContentEncoding:    o.header("content_encoding"),
-		StorageClass:       o.oneOf("storage_class", "", storageClasses...),
-		Encryption:         o.oneOf("server_side_encryption", "", encryptions...),
+		StorageClass:       o.oneOf("storage_class", ""),
+		Encryption:         o.oneOf("server_side_encryption", ""),
 		KMSKeyID:           o.text("kms_key_id"),
 	}
 	if s.KMSKeyID != "" {

@@ -9,21 +9,31 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/chunksign/chunksign/server/destination"
 )
 
 // document collects what is wrong with a file while it is read.
 type document struct {
 	file     string
+	lines    []string                          // the file's
+	open     func(name string) ([]byte, error) // files that the file names
+	rules    destination.RuleCompiler
+	policies destination.PolicyWriter // nil: they are not looked at
 	mistakes Mistakes
 	warnings Mistakes
 }
 
+func (d *document) found(line, column int, text string) Mistake {
+	return Mistake{d.file, line, column, text, shown(d.line(line))}
+}
+
 func (d *document) mistake(n *yaml.Node, format string, args ...any) {
-	d.mistakes = append(d.mistakes, Mistake{d.file, max(n.Line, 1), max(n.Column, 1), fmt.Sprintf(format, args...)})
+	d.mistakes = append(d.mistakes, d.found(max(n.Line, 1), max(n.Column, 1), fmt.Sprintf(format, args...)))
 }
 
 func (d *document) warn(n *yaml.Node, format string, args ...any) {
-	d.warnings = append(d.warnings, Mistake{d.file, max(n.Line, 1), max(n.Column, 1), fmt.Sprintf(format, args...)})
+	d.warnings = append(d.warnings, d.found(max(n.Line, 1), max(n.Column, 1), fmt.Sprintf(format, args...)))
 }
 
 // object is a mapping whose options are read by name. One that could not be
@@ -31,23 +41,21 @@ func (d *document) warn(n *yaml.Node, format string, args ...any) {
 type object struct {
 	d      *document
 	node   *yaml.Node
-	name   string // how mistakes call it
+	name   string   // how mistakes call it
+	known  *Options // nil: any name is an option
 	keys   []string
 	names  map[string]*yaml.Node // where the keys stand
 	fields map[string]*yaml.Node
 	broken bool
 }
 
-// notYet are options that are part of the format and that this version cannot
-// honour. To ignore one could mean to let in who should stay out.
-var notYet = []string{
-	"allow", "oidc", "webhook", "rate", "verify", "signing", "existence_optimization", "checksum",
-	"forward", "headers", "anonymous", "redis", "metrics",
-}
-
-// object reads a mapping; with no known names, all are taken.
-func (d *document) object(n *yaml.Node, name string, known ...string) *object {
-	o := &object{d: d, node: n, name: name, names: map[string]*yaml.Node{}, fields: map[string]*yaml.Node{}}
+// object reads a mapping. With nil for what is known, all is taken.
+func (d *document) object(n *yaml.Node, name string, options *Options) *object {
+	var known []string
+	if options != nil {
+		known = options.names()
+	}
+	o := &object{d: d, node: n, name: name, known: options, names: map[string]*yaml.Node{}, fields: map[string]*yaml.Node{}}
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
@@ -69,11 +77,7 @@ func (d *document) object(n *yaml.Node, name string, known ...string) *object {
 		case o.fields[k] != nil:
 			d.mistake(key, "%s is there twice in %s; keep one", k, name)
 		case len(known) > 0 && !slices.Contains(known, k):
-			if slices.Contains(notYet, k) {
-				d.mistake(key, "this version does not have %s yet; take it out, and mind what it would have kept from happening", k)
-			} else {
-				d.mistake(key, "%s has no option %q; %s", name, k, suggest(k, known))
-			}
+			d.mistake(key, "%s has no option %q; %s", name, k, suggest(k, known))
 		default:
 			o.keys = append(o.keys, k)
 			o.names[k], o.fields[k] = key, value
@@ -99,6 +103,10 @@ func suggest(word string, known []string) string {
 	}
 	if best != "" {
 		return "write " + best
+	}
+	const few = 8
+	if len(known) > few {
+		return "there are " + strings.Join(known[:few], ", ") + " and others, which chunksign schema lists"
 	}
 	return "there are " + strings.Join(known, ", ")
 }
@@ -169,8 +177,8 @@ func (o *object) flag(name string) bool {
 	return strings.EqualFold(n.Value, "true")
 }
 
-func (o *object) oneOf(name, otherwise string, values ...string) string {
-	v := o.text(name)
+func (o *object) oneOf(name, otherwise string) string {
+	v, values := o.text(name), o.known.values(name)
 	if v == "" {
 		return otherwise
 	}
@@ -217,18 +225,10 @@ func (o *object) duration(name string, otherwise, shortest, longest time.Duratio
 	if v == "" {
 		return otherwise
 	}
-	t, err := time.ParseDuration(v)
-	if days, ok := strings.CutSuffix(v, "d"); ok {
-		var n int
-		n, err = strconv.Atoi(days)
-		if n > 3650 {
-			n = 3650
-		}
-		t = time.Duration(n) * 24 * time.Hour
-	}
+	t, err := ParseDuration(v)
 	switch {
 	case err != nil:
-		o.mistake(name, "%s is %q; write a number with s, m, h or d, such as 15m", name, v)
+		o.mistake(name, "%s is %v", name, err)
 	case t < shortest || t > longest:
 		o.mistake(name, "%s is %s; write %s to %s", name, v, durationText(shortest), durationText(longest))
 	default:
@@ -237,10 +237,26 @@ func (o *object) duration(name string, otherwise, shortest, longest time.Duratio
 	return otherwise
 }
 
+// ParseDuration reads such as 15m, 1h30m or 7d.
+func ParseDuration(v string) (time.Duration, error) {
+	t, err := time.ParseDuration(v)
+	if days, ok := strings.CutSuffix(v, "d"); ok {
+		var n int
+		n, err = strconv.Atoi(days)
+		t = time.Duration(max(min(n, 3650), -1)) * 24 * time.Hour
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%q; write a number with s, m, h or d, such as 15m", v)
+	}
+	return t, nil
+}
+
 func durationText(t time.Duration) string {
 	switch {
-	case t%(24*time.Hour) == 0:
+	case t > 0 && t%(24*time.Hour) == 0:
 		return strconv.Itoa(int(t/(24*time.Hour))) + "d"
+	case t < time.Minute:
+		return strconv.Itoa(int(t/time.Second)) + "s"
 	case t%time.Hour == 0:
 		return strconv.Itoa(int(t/time.Hour)) + "h"
 	}
@@ -253,7 +269,7 @@ func (o *object) texts(name string) (map[string]string, []string) {
 	if n == nil {
 		return nil, nil
 	}
-	inner, values := o.d.object(n, name), map[string]string{}
+	inner, values := o.d.object(n, name, nil), map[string]string{}
 	for _, k := range inner.keys {
 		values[k] = inner.text(k)
 	}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"crypto"
 	"net"
 	"net/url"
 	"regexp"
@@ -22,7 +21,7 @@ func (d *document) server(root *object, c *Config) {
 	if n == nil {
 		return
 	}
-	o := d.object(n, "server", "listen", "origins", "tls")
+	o := d.object(n, "server", &serverOptions)
 	if v := o.text("listen"); v != "" {
 		if _, port, err := net.SplitHostPort(v); err != nil || port == "" {
 			o.mistake("listen", "listen is %q; write host:port, such as %s", v, DefaultListen)
@@ -34,11 +33,35 @@ func (d *document) server(root *object, c *Config) {
 			c.Origins = append(c.Origins, item.Value)
 		}
 	}
+	c.Proxies = d.networks(o, "proxies")
+	c.Metrics = d.networks(o, "metrics")
+	c.Redis = d.redis(o)
 	if n := o.fields["tls"]; n != nil {
-		t := d.object(n, "tls", "cert", "key")
+		t := d.object(n, "tls", &tlsOptions)
 		c.TLS = &TLS{Cert: beside(d.file, t.required("cert", "cert.pem")), Key: beside(d.file, t.required("key", "key.pem"))}
 	}
 }
+
+// redis reads where requests are counted, "" for in each replica.
+func (d *document) redis(o *object) string {
+	v := o.text("redis")
+	if v == "" {
+		return ""
+	}
+	u, err := url.Parse(v)
+	switch {
+	case err == nil && u.User != nil:
+		o.mistake("redis", "redis has a user or a password in it; set CHUNKSIGN_REDIS_USERNAME and CHUNKSIGN_REDIS_PASSWORD, and write redis without")
+	case err == nil && u.Scheme == "unix" && strings.HasPrefix(u.Path, "/") && u.Host == "" && u.RawQuery == "":
+	case err != nil || u.Scheme != "redis" && u.Scheme != "rediss" || u.Hostname() == "" || u.RawQuery != "" || !redisPath.MatchString(u.Path):
+		o.mistake("redis", "redis is not a URL of one; write such as rediss://cache.example.com:6379/0, or unix:///run/redis/redis.sock")
+	case u.Scheme == "redis" && !isLoopback(u.Hostname()):
+		d.warn(o.at("redis"), "redis is not encrypted: its password can be read on the way; write rediss:// where it has TLS")
+	}
+	return v
+}
+
+var redisPath = regexp.MustCompile(`^(/\d{0,4})?$`)
 
 // origin checks one of the pages' origins, which browsers write without a path
 // and in lower case (RFC 6454, section 6.2).
@@ -57,91 +80,9 @@ func (d *document) origin(n *yaml.Node) bool {
 	return false
 }
 
-func (d *document) auth(root *object, c *Config, keys func(string) ([]crypto.PublicKey, error)) {
-	n := root.fields["auth"]
-	if n == nil {
-		if !root.broken {
-			d.mistake(root.node, "the file has no auth, so nobody could sign in; write auth: { jwt: { issuer: …, audience: …, jwks_url: … } }, or auth: { dev: true } for this machine only")
-		}
-		return
-	}
-	o := d.object(n, "auth", "jwt", "dev")
-	dev, jwt := o.fields["dev"], o.fields["jwt"]
-	switch {
-	case dev != nil && jwt != nil:
-		o.mistake("dev", "auth has both dev and jwt; keep one")
-	case dev != nil:
-		d.dev(o, dev, c)
-	case jwt != nil:
-		c.Auth.JWT = d.jwt(jwt, keys)
-	case len(o.keys) == 0 && len(d.mistakes) == 0:
-		d.mistake(n, "auth names no way to sign in; write jwt: { issuer: …, audience: …, jwks_url: … }, or dev: true for this machine only")
-	}
-}
-
-// dev is true, or a mapping with nothing in it.
-func (d *document) dev(o *object, n *yaml.Node, c *Config) {
-	if n.Kind == yaml.MappingNode && len(n.Content) == 0 {
-		c.Auth.Dev = true
-	} else {
-		c.Auth.Dev = o.flag("dev")
-		if !c.Auth.Dev {
-			o.mistake("dev", "auth names no way to sign in; write dev: true, or jwt: { issuer: …, audience: …, jwks_url: … }")
-		}
-	}
-	host, _, _ := net.SplitHostPort(c.Listen)
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		d.mistake(n, "auth: dev lets everybody in and may listen on this machine only, not on %q; write listen: %s, or configure auth.jwt", c.Listen, DefaultListen)
-	}
-}
-
-var cookieName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$") // RFC 6265, section 4.1.1
-
-func (d *document) jwt(n *yaml.Node, keys func(string) ([]crypto.PublicKey, error)) *JWT {
-	o := d.object(n, "auth.jwt", "issuer", "audience", "jwks_url", "key_file", "cookie")
-	j := &JWT{Issuer: o.required("issuer", "https://id.example.com"), Audience: o.required("audience", "uploads"), JWKSURL: o.text("jwks_url"), Cookie: o.text("cookie")}
-	if j.Cookie != "" && !cookieName.MatchString(j.Cookie) {
-		o.mistake("cookie", "cookie is %q; write a cookie's name, such as session", j.Cookie)
-	}
-	file := o.text("key_file")
-	switch {
-	case o.broken:
-	case j.JWKSURL != "" && file != "":
-		o.mistake("key_file", "auth.jwt has both jwks_url and key_file; keep one")
-	case o.fields["jwks_url"] == nil && o.fields["key_file"] == nil:
-		d.mistake(n, "auth.jwt has no keys to check tokens with; write jwks_url: https://id.example.com/keys, or key_file: keys.pem")
-	case j.JWKSURL != "":
-		d.webURL(o, "jwks_url", j.JWKSURL)
-	case file != "":
-		var err error
-		if j.Keys, err = keys(file); err != nil {
-			o.mistake("key_file", "key_file %q cannot be used: %v", file, err)
-		}
-	}
-	return j
-}
-
-// webURL checks a URL that keys or credentials come from: in the clear only
-// from this machine.
-func (d *document) webURL(o *object, name, v string) {
-	u, err := url.Parse(v)
-	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http":
-		o.mistake(name, "%s is not a URL that can be used; write such as https://id.example.com/keys", name)
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		o.mistake(name, "%s is not encrypted, so anybody between could change what comes from it; write https://%s", name, u.Host+u.EscapedPath())
-	}
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
 var (
-	storeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
-	region    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,31}$`)
-	roleARN   = regexp.MustCompile(`^arn:[^:\s]+:[^:\s]*:[^:\s]*:[^:\s]*:[^\s]+$`)
+	region  = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,31}$`)
+	roleARN = regexp.MustCompile(`^arn:[^:\s]+:[^:\s]*:[^:\s]*:[^:\s]*:[^\s]+$`)
 )
 
 func (d *document) stores(root *object, c *Config) map[string]*store {
@@ -153,13 +94,13 @@ func (d *document) stores(root *object, c *Config) map[string]*store {
 		}
 		return found
 	}
-	all := d.object(n, "stores")
-	for _, name := range all.keys {
-		if !storeName.MatchString(name) {
-			d.mistake(all.names[name], "the store's name %q is not 1 to 64 letters, digits, - or _; rename it", name)
+	all := d.object(n, "stores", nil)
+	for _, key := range all.keys {
+		if !name.MatchString(key) {
+			d.mistake(all.names[key], "the store's name %q is not 1 to 64 letters, digits, - or _; rename it", key)
 		}
-		found[name] = d.store(all.fields[name], name)
-		c.Stores = append(c.Stores, &found[name].Store)
+		found[key] = d.store(all.fields[key], key)
+		c.Stores = append(c.Stores, &found[key].Store)
 	}
 	return found
 }
@@ -168,12 +109,13 @@ func (d *document) stores(root *object, c *Config) map[string]*store {
 type store struct {
 	destination.Store
 	duration time.Duration
+	broken   bool // its sts has mistakes
 }
 
 func (d *document) store(n *yaml.Node, name string) *store {
-	o := d.object(n, "the store "+name, "region", "endpoint", "addressing", "sts")
+	o := d.object(n, "the store "+name, &storeOptions)
 	s := &store{duration: defaultDuration, Store: destination.Store{Name: name, Region: o.required("region", "eu-west-1"), Endpoint: strings.TrimRight(o.text("endpoint"), "/")}}
-	s.Addressing = o.oneOf("addressing", "", "path", "virtual")
+	s.Addressing = o.oneOf("addressing", "")
 	if s.Region != "" && !region.MatchString(s.Region) {
 		o.mistake("region", "region is %q; write a region's name, such as eu-west-1", s.Region)
 	}
@@ -181,25 +123,31 @@ func (d *document) store(n *yaml.Node, name string) *store {
 		d.endpoint(o, "endpoint", s.Endpoint)
 	}
 	s.DeletesIfMatch = s.AWS()
-	sts := o.fields["sts"]
-	if sts == nil {
-		if !o.broken {
-			d.mistake(o.node, "%s has no sts, and this version hands out session credentials only; write sts: { role_arn: … }", o.name)
-		}
-		return s
+	if o.fields["conditional_delete"] != nil {
+		s.DeletesIfMatch = o.flag("conditional_delete")
 	}
-	t := d.object(sts, "sts", "role_arn", "endpoint", "external_id", "duration")
-	s.duration = t.duration("duration", defaultDuration, minDuration, maxDuration)
-	s.STS = destination.STS{RoleARN: t.required("role_arn", `"arn:aws:iam::123456789012:role/uploads"`), Endpoint: strings.TrimRight(t.text("endpoint"), "/"), ExternalID: t.text("external_id")}
-	if s.STS.RoleARN != "" && (len(s.STS.RoleARN) < 20 || !roleARN.MatchString(s.STS.RoleARN)) {
-		t.mistake("role_arn", "role_arn is %q; write a role's ARN, such as arn:aws:iam::123456789012:role/uploads", s.STS.RoleARN)
-	}
-	switch {
-	case s.STS.Endpoint != "":
-		d.endpoint(t, "endpoint", s.STS.Endpoint)
-	case !s.AWS():
+	if !s.AWS() {
 		s.STS.Endpoint = s.Endpoint // MinIO and Ceph serve STS beside S3
 	}
+	s.Client = d.client(o, "ca")
+	sts := o.fields["sts"]
+	if sts == nil {
+		s.broken = o.broken
+		return s
+	}
+	before := len(d.mistakes)
+	t := d.object(sts, "sts", &stsOptions)
+	if t.fields["role_arn"] == nil {
+		t.required("role_arn", `"arn:aws:iam::123456789012:role/uploads"`)
+	}
+	s.duration = t.duration("duration", defaultDuration, minDuration, maxDuration)
+	s.STS.RoleARN, s.STS.ExternalID = t.role("role_arn"), t.text("external_id")
+	d.sessions(t, s)
+	if v := strings.TrimRight(t.text("endpoint"), "/"); v != "" {
+		s.STS.Endpoint = v
+		d.endpoint(t, "endpoint", v)
+	}
+	s.broken = len(d.mistakes) > before
 	return s
 }
 

@@ -10,15 +10,16 @@ import (
 	"time"
 )
 
-// How long a link may last that lets the owner read the object.
+// How long a presigned request may last.
 const (
 	DefaultLinkDuration = 15 * time.Minute
-	MaxLinkDuration     = 12 * time.Hour
+	MaxLinkDuration     = 7 * 24 * time.Hour // S3's own limit (AmazonS3/latest/API/sigv4-query-string-auth.html)
 )
 
 // Reported is what the page knows of the object that it has written.
 type Reported struct {
-	ETag string // "" where the store's reply was lost; quotes do not matter
+	ETag     string  // "" where the store's reply was lost; quotes do not matter
+	Checksum *Digest // nil where the page has none of the whole file
 }
 
 // Completed is an object that is what its grant says.
@@ -35,8 +36,19 @@ type Completed struct {
 // object whose ETag is that of before the grant, and at a key that is not this
 // grant's alone only one that the page itself reports as its own, where nobody
 // else may write. What cannot be shown to be so is reported and left.
+//
+// Where the destination has a Webhook, Complete succeeds only once the
+// application has taken word of the upload. An error with WebhookFailed means
+// that the object is good and that it is to be asked again.
 func (s *Service) Complete(ctx context.Context, p Principal, token string, r Reported) (Completed, error) {
-	g, d, err := s.open(p, token)
+	what := Decision{What: "complete", Principal: p}
+	done, err := s.complete(ctx, p, token, r, &what)
+	s.decided(ctx, &what, err)
+	return done, err
+}
+
+func (s *Service) complete(ctx context.Context, p Principal, token string, r Reported, what *Decision) (Completed, error) {
+	g, d, err := s.open(p, token, what)
 	if err != nil {
 		return Completed{}, err
 	}
@@ -50,15 +62,27 @@ func (s *Service) Complete(ctx context.Context, p Principal, token string, r Rep
 		return Completed{}, refuse(ObjectMissing, "grant", "the store has no object for this upload; send what is missing and complete it there first")
 	case reported != "" && reported != o.ETag:
 		return Completed{}, refuse(ObjectReplaced, "etag", "the object is not the one that you report: it has another ETag; it was replaced since, or the report is wrong")
-	case reported == "" && g.Before != "" && g.Before == o.ETag:
+	case g.Before != "" && g.Before == o.ETag && (reported == "" || !d.Overwrite):
 		return Completed{}, refuse(ObjectMissing, "grant", "the store has only the object from before this upload; send the file, or report its etag if it was the same")
 	}
-	if flaw := g.flaw(o); flaw != "" {
+	if flaw := g.flaw(d, o); flaw != "" {
 		return Completed{}, s.reject(ctx, d, g, o, flaw, reported)
 	}
-	done := Completed{Key: g.Key, Object: *o}
-	if d.ReadOwner && g.Owner != OwnerShared {
-		link, err := s.Links.ReadLink(ctx, d.Store, d.Bucket, g.Key, g.Name, s.Now(), DefaultLinkDuration)
+	if err := r.Checksum.holds(o); err != nil {
+		return Completed{}, err
+	}
+	if err := s.tell(ctx, d, g.ID, Finished{Principal: g.Principal, Key: g.Key, Name: g.Name, Object: *o}); err != nil {
+		return Completed{}, err
+	}
+	return s.completed(ctx, d, g.Key, g.Name, g.Owner, o)
+}
+
+// completed is an object as the page is told of it, with a link where its
+// owner may read it.
+func (s *Service) completed(ctx context.Context, d *Destination, key, name string, owner Owner, o *Object) (Completed, error) {
+	done := Completed{Key: key, Object: *o}
+	if d.ReadOwner && owner != OwnerShared {
+		link, err := s.Links.ReadLink(ctx, d.Store, d.Bucket, key, ReadAs{Name: name}, s.Now(), DefaultLinkDuration)
 		if err != nil {
 			return Completed{}, err
 		}
@@ -67,13 +91,17 @@ func (s *Service) Complete(ctx context.Context, p Principal, token string, r Rep
 	return done, nil
 }
 
-// flaw says in words how an object breaks the grant, "" for not at all.
-func (g Grant) flaw(o *Object) string {
+// flaw says in words how an object breaks the grant, or its destination's options, "" for not at all.
+func (g Grant) flaw(d *Destination, o *Object) string {
 	switch {
 	case o.Size != g.Size:
 		return fmt.Sprintf("it has %d bytes and the grant is for %d", o.Size, g.Size)
 	case !sameType(o.Type, g.Type):
 		return fmt.Sprintf("its type is %q and the grant is for %q", o.Type, g.Type)
+	case d.Checksum != "" && (o.Checksum == nil || o.Checksum.Algorithm != d.Checksum):
+		return "the store keeps no " + d.Checksum + " of it, and the destination asks for one"
+	case d.Conditions.Encryption && o.Encryption != d.Object.Encryption:
+		return fmt.Sprintf("its encryption is %q and the destination asks for %q", o.Encryption, d.Object.Encryption)
 	}
 	return ""
 }
@@ -87,8 +115,12 @@ func sameType(a, b string) bool {
 func (s *Service) reject(ctx context.Context, d *Destination, g Grant, o *Object, flaw, reported string) error {
 	e := refuse(ObjectRefused, "grant", "the object is not what was granted: "+flaw)
 	ours := g.Before != o.ETag && (g.Owner == OwnerGrant || g.Owner == OwnerPrincipal && reported == o.ETag)
-	if !ours {
+	switch {
+	case !ours:
 		e.Detail += "; it was left where it is, for it may not be this upload's"
+		return e
+	case d.KeepsRefused:
+		e.Detail += "; it was left where it is, as the destination's configuration says"
 		return e
 	}
 	removed, err := s.Objects.Remove(ctx, d.Store, d.Bucket, g.Key, o)
@@ -102,26 +134,6 @@ func (s *Service) reject(ctx context.Context, d *Destination, g Grant, o *Object
 		e.Detail += "; it was left where it is, for the store has no way to delete exactly that object"
 	}
 	return e
-}
-
-// Download gives the owner of a grant a link to read its object. A duration of
-// zero stands for DefaultLinkDuration.
-func (s *Service) Download(ctx context.Context, p Principal, name, token string, expires time.Duration) (Link, error) {
-	g, d, err := s.open(p, token)
-	if err != nil {
-		return Link{}, err
-	}
-	switch {
-	case g.Destination != name:
-		return Link{}, refuse(GrantInvalid, "grant", "the grant is for another destination than the address names")
-	case !d.ReadOwner || g.Owner == OwnerShared:
-		return Link{}, refuse(ReadNotAllowed, "method", "this destination does not let uploads be read; its configuration needs read: owner")
-	case expires < 0 || expires > MaxLinkDuration:
-		return Link{}, refuse(FieldInvalid, "expires", fmt.Sprintf("expires is outside 1 to %d seconds", int(MaxLinkDuration.Seconds())))
-	case expires == 0:
-		expires = DefaultLinkDuration
-	}
-	return s.Links.ReadLink(ctx, d.Store, d.Bucket, g.Key, g.Name, s.Now(), expires)
 }
 
 // encodeTags writes tags as the query that x-amz-tagging carries

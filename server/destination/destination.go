@@ -8,9 +8,12 @@
 // against the grant, and lets the owner read it where the destination says so.
 //
 //	destination.go  the types
-//	service.go      Grant, Renew; complete.go: Complete, Download
+//	service.go      Grant, Renew; complete.go: Complete
+//	presign.go      for callers without credentials: PUT, form, link; multipart.go: parts
 //	template.go     keys: the template; name.go: what becomes of a file's name
 //	grant.go        the grant as a token
+//	existence.go    whether the same bytes are there already
+//	webhook.go      telling the application of a finished upload
 //	ports.go        what adapters implement: STS, the object store, sign-in
 //	errors.go       every code that a caller may see
 //
@@ -18,6 +21,8 @@
 package destination
 
 import (
+	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -47,18 +52,40 @@ type Store struct {
 	Addressing string // "path", "virtual" or "": what fits the endpoint and the bucket
 	STS        STS
 
+	// Client calls the store and its STS, where their certificates are of an
+	// authority that this machine does not know; nil is the usual one.
+	Client *http.Client
+
+	// Verify is the role as which the server looks at objects and deletes them;
+	// without a RoleARN it does so as itself. The role is of STS's Endpoint.
+	Verify VerifyRole
+
 	// DeletesIfMatch says that the store honours If-Match on DeleteObject, so
 	// that the server can remove exactly the object that it has looked at.
 	// AWS does (AmazonS3/latest/userguide/conditional-deletes.html).
 	DeletesIfMatch bool
 }
 
-// STS says which role a session is of, and who hands it out.
+// STS says which role a session is of, and who hands it out. Without a RoleARN
+// there are no sessions: the server signs with its own credentials, and all
+// destinations of the store are Presigned.
 type STS struct {
 	RoleARN    string
-	Endpoint   string // "" is AWS's own for the store's region
+	Endpoint   string // "" is AWS's own for Region
+	Region     string // "" is the store's
 	ExternalID string // "" for none
+
+	Via            VerifyRole   // the role as which the server assumes RoleARN; without one it does so as itself
+	SourceIdentity bool         // sessions carry the principal as their source identity
+	Tags           []SessionTag // of the sessions
 }
+
+// VerifyRole is a role of the server's own, which no page gets a session of.
+type VerifyRole struct{ RoleARN, ExternalID string }
+
+// MaxChained is how long a session may be whose role is assumed by a role:
+// "role chaining" (STS/latest/APIReference/API_AssumeRole.html, DurationSeconds).
+const MaxChained = time.Hour
 
 // AWS says whether the store is Amazon's, which alone knows the condition key
 // s3:if-none-match.
@@ -116,17 +143,34 @@ type Destination struct {
 	Bucket string
 	Key    Template
 
+	Allow        Rule     // nil: any signed-in principal
+	Rate         Rate     // of grants for one principal
 	ContentTypes []string // globs such as image/*; none: any type
 	MinSize      int64    // bytes
 	MaxSize      int64    // bytes
 
 	Scope         Scope
+	Presigned     bool          // pages get no session: the server signs for them
 	Duration      time.Duration // of a session, 15 minutes to 12 hours
 	GrantDuration time.Duration // how long an upload may be renewed
 	Overwrite     bool          // an existing object may be replaced
 	ReadOwner     bool          // who uploaded it may read it
+	Existence     bool          // the same bytes at the key already are not sent again
+	KeepsRefused  bool          // an object that breaks its grant is left where it is
+	Webhook       *Webhook      // who is told of finished uploads, nil for nobody
 
 	Object ObjectSettings
+
+	Checksum   string // the algorithm of the checksum that a finished object must have, "" for none in particular
+	Conditions Conditions
+}
+
+// Conditions narrow what a session may do beyond its key. They are AWS's.
+type Conditions struct {
+	SourceIP        []netip.Prefix // where the page may send from; empty: from anywhere
+	Client          bool           // only from where the page asked this server
+	SecureTransport bool           // by TLS only
+	Encryption      bool           // with Object.Encryption and no other; a finished object must have it
 }
 
 // ObjectSettings is what every object of a destination is stored with.
@@ -146,6 +190,16 @@ type ObjectSettings struct {
 type Principal struct {
 	ID     string         // stable and unique among all principals; never empty
 	Claims map[string]any // what else the sign-in says, numbers as json.Number
+	Via    Request        // how it is asking now
+
+	Anonymous bool // it is nobody in particular: all such have the same ID
+}
+
+// Request is what rules and the audit log may know of a request.
+type Request struct {
+	ID      string // the request's, as logs have it
+	Address string // the client's IP address
+	Origin  string // the page's origin, "" without one
 }
 
 // File is what a page says about the file that it wants to upload.
@@ -153,6 +207,9 @@ type File struct {
 	Name string
 	Type string // media type; "" is application/octet-stream
 	Size int64  // bytes
+
+	Digest *Digest // nil where the page has not hashed it, which is the usual
+	Key    string  // what the page was told that it would be; "" for any. It may become another
 }
 
 // Session is what STS returned.
@@ -161,6 +218,7 @@ type Session struct {
 	SecretAccessKey string
 	SessionToken    string
 	Expires         time.Time
+	Name            string // what the store's own audit log calls it
 }
 
 // Object is what the store says about an object.
@@ -171,6 +229,8 @@ type Object struct {
 	VersionID string // "" where the bucket keeps no versions
 	Checksum  *Checksum
 	Modified  time.Time
+
+	Encryption string // x-amz-server-side-encryption
 }
 
 // Checksum is a store's own checksum of an object.

@@ -27,6 +27,9 @@ type Grant struct {
 	Expires     time.Time
 }
 
+// file is what the grant is for, as far as it was said.
+func (g Grant) file() *File { return &File{Name: g.Name, Type: g.Type, Size: g.Size} }
+
 // Owner says who alone can write the grant's key, which decides what may be
 // deleted or read on its strength.
 type Owner string
@@ -68,6 +71,7 @@ type GrantKey struct {
 // so that a key can be replaced while its grants live on.
 type GrantKeys struct {
 	signer jose.Signer
+	first  string // the ID of the key that signs
 	keys   map[string][]byte
 }
 
@@ -77,7 +81,7 @@ func NewGrantKeys(keys ...GrantKey) (*GrantKeys, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("there is no grant key; give at least one as id:base64")
 	}
-	g := &GrantKeys{keys: map[string][]byte{}}
+	g := &GrantKeys{first: keys[0].ID, keys: map[string][]byte{}}
 	for _, k := range keys {
 		if len(k.ID) > 32 || !isClaimName(k.ID) {
 			return nil, fmt.Errorf("the grant key's id %q is not 1 to 32 letters, digits, - or _", k.ID)

@@ -129,8 +129,14 @@ func (d *Destination) check(f File) (File, error) {
 	if f.Type == "" {
 		f.Type = DefaultType
 	}
-	return f, d.checkLimits(f)
+	if err := d.checkLimits(f); err != nil || f.Digest == nil {
+		return f, err
+	}
+	return f, f.Digest.check(f.Size)
 }
+
+// cleanName is what a download of the file is called.
+func (f File) cleanName() string { return shorten(CleanName(f.Name), maxSegment) }
 
 func (d *Destination) checkLimits(f File) error {
 	essence, _, err := mime.ParseMediaType(f.Type)

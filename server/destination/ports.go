@@ -15,12 +15,42 @@ type Authenticator interface {
 	Authenticate(r *http.Request) (Principal, error)
 }
 
+// Rule says whether somebody may upload a file.
+type Rule interface {
+	// Allows answers true for yes. An error is a no whose reason belongs into
+	// the log. It ends within milliseconds, whatever the claims and the file's
+	// name are, and is safe for concurrent use.
+	Allows(ctx context.Context, q Question) (bool, error)
+}
+
+// Question is what a Rule answers.
+type Question struct {
+	Principal Principal
+	File      *File // nil where none is known yet: then true is perhaps
+	Now       time.Time
+}
+
+// RuleCompiler reads a rule, or says what is wrong with it.
+type RuleCompiler func(text string) (Rule, []RuleFlaw)
+
+// RuleFlaw is what is wrong at one place of a rule's text.
+type RuleFlaw struct {
+	Line, Column int // from 1, the column in characters
+	Text         string
+}
+
 // Rights is what a session may do: put objects at one key, or at all keys
 // that begin with it.
 type Rights struct {
 	Destination *Destination
 	Key         string
 	Prefix      bool
+	Address     string // the page's, for Conditions.Client
+	None        bool   // nothing at all, whatever the rest says
+
+	// Form is a right to sign forms, which the server keeps to itself. A form
+	// cannot say If-None-Match.
+	Form bool
 }
 
 // PolicyWriter turns rights into an IAM session policy (JSON). It refuses a
@@ -33,14 +63,16 @@ type SessionRequest struct {
 	Principal string // the principal's ID, for the store's audit log
 	Policy    string // the session policy
 	Duration  time.Duration
-	Shared    bool // the session may be one that was handed out before for the same store, principal, policy and duration
+	Tags      []SetTag
+	Shared    bool // the session may be one that was handed out before for the same store, principal, policy, duration and tags
+	Anew      bool // with Shared: not the one of before, which the store has refused
 }
 
 // SessionIssuer obtains session credentials.
 type SessionIssuer interface {
 	// Issue answers a session that may do what both the store's role and the
 	// policy allow, with at least half of its duration left. Errors are
-	// *Error with StoreRefused, StoreUnavailable or PolicyTooLong. It is safe
+	// *Error with StoreRefused, StoreUnavailable or PackedPolicyTooLarge. It is safe
 	// for concurrent use.
 	Issue(ctx context.Context, r SessionRequest) (Session, error)
 }
@@ -57,9 +89,15 @@ type ObjectLooker interface {
 
 // ReadLinker makes links by which an object can be read without credentials.
 type ReadLinker interface {
-	// ReadLink answers a presigned GET that ends at or before now+expires and
-	// makes a browser save the object under the given name.
-	ReadLink(ctx context.Context, s *Store, bucket, key, name string, now time.Time, expires time.Duration) (Link, error)
+	// ReadLink answers a presigned GET that ends at or before now+expires.
+	ReadLink(ctx context.Context, s *Store, bucket, key string, as ReadAs, now time.Time, expires time.Duration) (Link, error)
+}
+
+// ReadAs is how a browser takes what it reads.
+type ReadAs struct {
+	Name   string // what the file is called
+	Inline bool   // shown where the browser can; otherwise saved
+	Type   string // the media type to answer with; "" is the object's own
 }
 
 // Link is a presigned request. Its URL is a secret while it lasts.

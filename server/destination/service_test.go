@@ -44,8 +44,8 @@ func (i *issuer) Issue(_ context.Context, r SessionRequest) (Session, error) {
 
 type linker struct{}
 
-func (linker) ReadLink(_ context.Context, _ *Store, _, key, name string, now time.Time, expires time.Duration) (Link, error) {
-	return Link{URL: "https://store/" + key + "?as=" + name, Expires: now.Add(expires)}, nil
+func (linker) ReadLink(_ context.Context, _ *Store, _, key string, as ReadAs, now time.Time, expires time.Duration) (Link, error) {
+	return Link{URL: "https://store/" + key + "?as=" + as.Name, Expires: now.Add(expires)}, nil
 }
 
 type bench struct {
@@ -92,19 +92,19 @@ func TestGrantHoldsTheFileAgainstTheLimits(t *testing.T) {
 		field string
 	}{
 		{cat, "", ""},
-		{File{"x", "IMAGE/PNG; q=1", 1}, "", ""},
-		{File{"x", "image/png", 1000}, "", ""},
-		{File{"x", "image/png", 0}, TooSmall, "size"},
-		{File{"x", "image/png", 1001}, TooLarge, "size"},
-		{File{"x", "image/png", -1}, FieldInvalid, "size"},
-		{File{"x", "text/html", 10}, TypeNotAllowed, "type"},
-		{File{"x", "imagesque/png", 10}, TypeNotAllowed, "type"},
-		{File{"x", "", 10}, TypeNotAllowed, "type"}, // application/octet-stream
-		{File{"x", "png", 10}, FieldInvalid, "type"},
-		{File{"x", "image/png\r\nx: y", 10}, FieldInvalid, "type"},
-		{File{"x", "image/png; n=\"\u00e9\"", 10}, FieldInvalid, "type"},
-		{File{" ", "image/png", 10}, FieldInvalid, "name"},
-		{File{strings.Repeat("x", 5000), "image/png", 10}, FieldInvalid, "name"},
+		{File{Name: "x", Type: "IMAGE/PNG; q=1", Size: 1}, "", ""},
+		{File{Name: "x", Type: "image/png", Size: 1000}, "", ""},
+		{File{Name: "x", Type: "image/png", Size: 0}, TooSmall, "size"},
+		{File{Name: "x", Type: "image/png", Size: 1001}, TooLarge, "size"},
+		{File{Name: "x", Type: "image/png", Size: -1}, FieldInvalid, "size"},
+		{File{Name: "x", Type: "text/html", Size: 10}, TypeNotAllowed, "type"},
+		{File{Name: "x", Type: "imagesque/png", Size: 10}, TypeNotAllowed, "type"},
+		{File{Name: "x", Type: "", Size: 10}, TypeNotAllowed, "type"}, // application/octet-stream
+		{File{Name: "x", Type: "png", Size: 10}, FieldInvalid, "type"},
+		{File{Name: "x", Type: "image/png\r\nx: y", Size: 10}, FieldInvalid, "type"},
+		{File{Name: "x", Type: "image/png; n=\"\u00e9\"", Size: 10}, FieldInvalid, "type"},
+		{File{Name: " ", Type: "image/png", Size: 10}, FieldInvalid, "name"},
+		{File{Name: strings.Repeat("x", 5000), Type: "image/png", Size: 10}, FieldInvalid, "name"},
 	} {
 		_, err := newBench(t, "{uuid}/{filename}").Grant(context.Background(), alice, "photos", c.file)
 		var e *Error
@@ -260,7 +260,7 @@ func TestDownload(t *testing.T) {
 	b := newBench(t, "{uuid}/{filename}")
 	token := b.granted(t).Token
 	get := func(p Principal, d string, expires time.Duration) (Link, error) {
-		return b.Download(context.Background(), p, d, token, expires)
+		return b.Download(context.Background(), p, d, token, ReadAs{Name: "x"}, expires)
 	}
 	if link, err := get(alice, "photos", 0); err != nil || link.Expires != noon.Add(DefaultLinkDuration) || !strings.HasSuffix(link.URL, "as=cat.png") {
 		t.Errorf("%+v, %v", link, err)
@@ -273,7 +273,7 @@ func TestDownload(t *testing.T) {
 	}{
 		"another principal":   {bob, "photos", 0, GrantForeign},
 		"another destination": {alice, "videos", 0, GrantInvalid},
-		"for too long":        {alice, "photos", 13 * time.Hour, FieldInvalid},
+		"for too long":        {alice, "photos", 7*24*time.Hour + time.Second, FieldInvalid},
 		"negative":            {alice, "photos", -1, FieldInvalid},
 	} {
 		if _, err := get(c.who, c.d, c.expires); codeOf(err) != c.code {

@@ -115,6 +115,9 @@ func (t Template) PerUser() bool {
 	return slices.ContainsFunc(t.segments, func(s []token) bool { return len(s) == 1 && s[0].kind == "user" })
 }
 
+// PerPrincipal says that the key depends on who asks.
+func (t Template) PerPrincipal() bool { return t.has("user") || t.has("claims") }
+
 func (t Template) has(kind string) bool {
 	return slices.ContainsFunc(t.segments, func(s []token) bool {
 		return slices.ContainsFunc(s, func(k token) bool { return k.kind == kind })
@@ -257,10 +260,11 @@ func (v *Values) claim(name string) (string, error) {
 	return encodeIdentity(text), nil
 }
 
+const ulidAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
 // newULID makes a ULID (github.com/ulid/spec): 48 bits of milliseconds and 80
 // random ones in Crockford's base 32.
 func newULID(now time.Time, random io.Reader) (string, error) {
-	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	var b [16]byte
 	ms := uint64(now.UnixMilli())
 	for i := range 6 {
@@ -279,7 +283,7 @@ func newULID(now time.Time, random io.Reader) (string, error) {
 				digit |= b[bit/8] >> (7 - bit%8) & 1
 			}
 		}
-		s[i] = alphabet[digit]
+		s[i] = ulidAlphabet[digit]
 	}
 	return string(s[:]), nil
 }

@@ -47,7 +47,7 @@ type gateway struct {
 	dir     string // absolute
 	listen  string // host:port on loopback; port 0 for any
 	root    aws.Credentials
-	iam     auth.IAMService
+	iam     *iam
 	origins func() []string
 	log     *slog.Logger
 }
@@ -113,7 +113,7 @@ func (g gateway) runAt(ctx context.Context, address string) (stop func() error, 
 			Quiet:             true,
 			S3Options: []s3api.Option{
 				s3api.WithOnListen(func() { close(listening) }),
-				s3api.WithMiddleware("/", front(allowedHosts(address), g.origins, g.log)),
+				s3api.WithMiddleware("/", front(allowedHosts(address), g.origins, g.root, g.iam, g.log)),
 			},
 		})
 		if err != nil && life.Err() == nil {
@@ -156,7 +156,7 @@ func attributeStore(dir string) (meta.MetadataStorer, error) {
 // front stands before every S3 route and logs what passes, at debug level. It refuses foreign Hosts, and makes refusals readable to an allowed page, which the
 // gateway alone does not: it looks at the bucket's CORS rules only after the signature (in UploadPart, Create and
 // Complete), and closes the connection on a body that it did not read.
-func front(allowed func(host string) bool, origins func() []string, log *slog.Logger) fiber.Handler {
+func front(allowed func(host string) bool, origins func() []string, root aws.Credentials, sessions auth.SigningKeyProvider, log *slog.Logger) fiber.Handler {
 	uploads := &uploadLocks{}
 	return func(c fiber.Ctx) error {
 		// An absolute request URI would carry a second host; browsers never send one to an origin.
@@ -166,6 +166,7 @@ func front(allowed func(host string) bool, origins func() []string, log *slog.Lo
 			return c.Status(fiber.StatusMisdirectedRequest).SendString(xml.Header +
 				"<Error><Code>MisdirectedRequest</Code><Message>This store answers only for its own loopback address.</Message></Error>")
 		}
+		signHash(c, root, sessions)
 		leave := uploads.enter(c)
 		err := c.Next()
 		leave()

@@ -5,13 +5,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gorilla/mux"
 )
 
 // wrap puts around the routes what every request goes through: from outside
@@ -34,11 +35,28 @@ func (a *api) wrap(routes http.Handler) (http.Handler, error) {
 	return a.log(a.recover(secure(h))), nil
 }
 
-type requestIDKey struct{}
+// seen is what is known of a request beside itself. The router fills in route.
+type seen struct{ id, route string }
+
+type seenKey struct{}
 
 func requestID(r *http.Request) string {
-	id, _ := r.Context().Value(requestIDKey{}).(string)
-	return id
+	if s, ok := r.Context().Value(seenKey{}).(*seen); ok {
+		return s.id
+	}
+	return ""
+}
+
+// template notes which route a request has taken.
+func template(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s, ok := r.Context().Value(seenKey{}).(*seen); ok {
+			if path, err := mux.CurrentRoute(r).GetPathTemplate(); err == nil {
+				s.route = path
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // log gives the request an ID and writes one line when it is over. The line
@@ -46,18 +64,26 @@ func requestID(r *http.Request) string {
 // those and in bodies.
 func (a *api) log(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := a.NewID()
-		w.Header().Set("X-Request-Id", id)
+		about := &seen{id: a.NewID(), route: "other"}
+		w.Header().Set("X-Request-Id", about.id)
 		began := a.Now()
 		rec := &recorder{ResponseWriter: w}
-		next.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
+		ctx, end := r.Context(), func(string, int) {}
+		if a.Trace != nil {
+			ctx, end = a.Trace(r, a.fromProxy(r))
+		}
+		next.ServeHTTP(rec, r.WithContext(context.WithValue(ctx, seenKey{}, about)))
+		end(about.route, rec.status)
+		took := a.Now().Sub(began)
+		if a.Observe != nil {
+			a.Observe(about.route, r.Method, rec.status, took)
+		}
 		level := slog.LevelInfo
-		if strings.HasPrefix(r.URL.Path, "/chunksign/") || r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+		if strings.HasPrefix(r.URL.Path, "/chunksign/") || r.URL.Path == "/healthz" || r.URL.Path == "/readyz" || r.URL.Path == "/metrics" {
 			level = slog.LevelDebug
 		}
-		host, _, _ := net.SplitHostPort(r.RemoteAddr)
-		a.Logger.Log(r.Context(), level, "request", "requestId", id, "method", r.Method, "path", r.URL.Path,
-			"status", rec.status, "bytes", rec.bytes, "ms", float64(a.Now().Sub(began).Microseconds())/1000, "remote", host)
+		a.Logger.Log(r.Context(), level, "request", "requestId", about.id, "method", r.Method, "path", r.URL.Path,
+			"status", rec.status, "bytes", rec.bytes, "ms", float64(took.Microseconds())/1000, "remote", a.address(r))
 	})
 }
 

@@ -1,9 +1,13 @@
 package httpapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/chunksign/chunksign/server/destination"
 )
@@ -17,7 +21,6 @@ const (
 	bodyTooLarge     destination.Code = "body_too_large"
 	fieldUnknown     destination.Code = "field_unknown"
 	crossOrigin      destination.Code = "cross_origin"
-	notInThisVersion destination.Code = "not_in_this_version"
 )
 
 // problems is every code that a reply may carry, with its status and title. A
@@ -26,30 +29,41 @@ var problems = map[destination.Code]struct {
 	status int
 	title  string
 }{
-	destination.Unauthenticated:    {http.StatusUnauthorized, "Sign in first"},
-	destination.HostNotAllowed:     {http.StatusMisdirectedRequest, "Not this server's name"},
-	destination.OriginNotAllowed:   {http.StatusForbidden, "Not this page's server"},
-	destination.DestinationUnknown: {http.StatusNotFound, "No such destination"},
-	destination.FieldInvalid:       {http.StatusBadRequest, "A field is not valid"},
-	destination.TypeNotAllowed:     {http.StatusUnprocessableEntity, "This type of file is not taken"},
-	destination.TooSmall:           {http.StatusUnprocessableEntity, "The file is too small"},
-	destination.TooLarge:           {http.StatusUnprocessableEntity, "The file is too large"},
-	destination.ClaimMissing:       {http.StatusForbidden, "Your sign-in lacks a claim"},
-	destination.KeyTooLong:         {http.StatusUnprocessableEntity, "The object's key would be too long"},
-	destination.KeyTaken:           {http.StatusConflict, "There is such a file already"},
-	destination.PolicyTooLong:      {http.StatusUnprocessableEntity, "The session policy would be too long"},
-	destination.GrantInvalid:       {http.StatusBadRequest, "The grant is not valid"},
-	destination.GrantExpired:       {http.StatusGone, "The grant has expired"},
-	destination.GrantForeign:       {http.StatusForbidden, "The grant is somebody else's"},
-	destination.DestinationChanged: {http.StatusConflict, "The destination has changed"},
-	destination.AlreadyComplete:    {http.StatusConflict, "The upload is complete"},
-	destination.ObjectMissing:      {http.StatusNotFound, "The object is not there"},
-	destination.ObjectReplaced:     {http.StatusConflict, "The object is another one"},
-	destination.ObjectRefused:      {http.StatusUnprocessableEntity, "The object is not what was granted"},
-	destination.ReadNotAllowed:     {http.StatusForbidden, "Reading is not allowed"},
-	destination.StoreRefused:       {http.StatusBadGateway, "The store refused"},
-	destination.StoreUnavailable:   {http.StatusServiceUnavailable, "The store is not available"},
-	destination.Internal:           {http.StatusInternalServerError, "The server failed"},
+	destination.Unauthenticated:      {http.StatusUnauthorized, "Sign in first"},
+	destination.SignInUnavailable:    {http.StatusServiceUnavailable, "Sign-in cannot be checked"},
+	destination.HostNotAllowed:       {http.StatusMisdirectedRequest, "Not this server's name"},
+	destination.OriginNotAllowed:     {http.StatusForbidden, "Not this page's server"},
+	destination.NotAllowed:           {http.StatusForbidden, "Not for you"},
+	destination.DestinationUnknown:   {http.StatusNotFound, "No such destination"},
+	destination.FieldInvalid:         {http.StatusBadRequest, "A field is not valid"},
+	destination.TypeNotAllowed:       {http.StatusUnprocessableEntity, "This type of file is not taken"},
+	destination.TooSmall:             {http.StatusUnprocessableEntity, "The file is too small"},
+	destination.TooLarge:             {http.StatusUnprocessableEntity, "The file is too large"},
+	destination.ClaimMissing:         {http.StatusForbidden, "Your sign-in lacks a claim"},
+	destination.TooManyRequests:      {http.StatusTooManyRequests, "Too many requests"},
+	destination.LimitUnavailable:     {http.StatusServiceUnavailable, "Requests cannot be counted"},
+	destination.KeyTooLong:           {http.StatusUnprocessableEntity, "The object's key would be too long"},
+	destination.KeyTaken:             {http.StatusConflict, "There is such a file already"},
+	destination.PolicyTooLong:        {http.StatusUnprocessableEntity, "The session policy would be too long"},
+	destination.PackedPolicyTooLarge: {http.StatusUnprocessableEntity, "The session policy cannot be packed"},
+	destination.GrantInvalid:         {http.StatusBadRequest, "The grant is not valid"},
+	destination.GrantExpired:         {http.StatusGone, "The grant has expired"},
+	destination.GrantForeign:         {http.StatusForbidden, "The grant is somebody else's"},
+	destination.DestinationChanged:   {http.StatusConflict, "The destination has changed"},
+	destination.AlreadyComplete:      {http.StatusConflict, "The upload is complete"},
+	destination.ObjectMissing:        {http.StatusNotFound, "The object is not there"},
+	destination.ObjectReplaced:       {http.StatusConflict, "The object is another one"},
+	destination.ObjectRefused:        {http.StatusUnprocessableEntity, "The object is not what was granted"},
+	destination.WebhookFailed:        {http.StatusServiceUnavailable, "The application was not told"},
+	destination.ReadNotAllowed:       {http.StatusForbidden, "Reading is not allowed"},
+	destination.FormNotAllowed:       {http.StatusForbidden, "Not by a form"},
+	destination.SignatureRefused:     {http.StatusForbidden, "This is not signed"},
+	destination.UploadMissing:        {http.StatusNotFound, "There is no such multipart upload"},
+	destination.PartsRefused:         {http.StatusUnprocessableEntity, "The parts are not the file"},
+	destination.WriteConflict:        {http.StatusConflict, "Two writes met"},
+	destination.StoreRefused:         {http.StatusBadGateway, "The store refused"},
+	destination.StoreUnavailable:     {http.StatusServiceUnavailable, "The store is not available"},
+	destination.Internal:             {http.StatusInternalServerError, "The server failed"},
 
 	notFound:         {http.StatusNotFound, "No such address"},
 	methodNotAllowed: {http.StatusMethodNotAllowed, "Not with this method"},
@@ -58,7 +72,6 @@ var problems = map[destination.Code]struct {
 	bodyTooLarge:     {http.StatusRequestEntityTooLarge, "The body is too large"},
 	fieldUnknown:     {http.StatusBadRequest, "A field is not known"},
 	crossOrigin:      {http.StatusForbidden, "Not from another site"},
-	notInThisVersion: {http.StatusNotImplemented, "Not in this version"},
 }
 
 // problem makes an error of this package.
@@ -77,8 +90,9 @@ type body struct {
 	RequestID string           `json:"requestId"`
 }
 
-// retryAfter is what a client is told to wait, in seconds, while the store is away.
-const retryAfter = "2"
+// retryAfter is what a client is told to wait while the store, or who else is
+// needed, is away.
+const retryAfter = 2 * time.Second
 
 // writeProblem answers an error. One that is not the domain's is "internal"
 // outside, and is told in the log only.
@@ -114,8 +128,9 @@ func (a *api) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	switch p.status {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", "Bearer")
-	case http.StatusServiceUnavailable:
-		h.Set("Retry-After", retryAfter)
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		wait := cmp.Or(e.RetryAfter, retryAfter)
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
 	w.WriteHeader(p.status)
 	json.NewEncoder(w).Encode(b) //nolint:errcheck // the client is gone

@@ -21,6 +21,20 @@ import (
 // maxBody is what a request may hold, in bytes: a grant with a long key is about 4 KB.
 const maxBody = 64 << 10
 
+// digest is a file's checksum as a page reports it.
+type digest struct {
+	Algorithm string `json:"algorithm"`
+	Value     string `json:"value"`
+	PartSize  int64  `json:"partSize"`
+}
+
+func (d *digest) value() *destination.Digest {
+	if d == nil {
+		return nil
+	}
+	return &destination.Digest{Algorithm: d.Algorithm, Value: d.Value, PartSize: d.PartSize}
+}
+
 func (a *api) list(w http.ResponseWriter, r *http.Request, p destination.Principal) error {
 	type entry struct {
 		Name         string   `json:"name"`
@@ -31,11 +45,20 @@ func (a *api) list(w http.ResponseWriter, r *http.Request, p destination.Princip
 		Signing      string   `json:"signing"`
 	}
 	entries := []entry{}
-	for _, d := range a.Service.Destinations {
-		entries = append(entries, entry{d.Name, append([]string{}, d.ContentTypes...), d.MinSize, d.MaxSize, "SHA256", "session"})
+	for _, d := range a.Service.List(r.Context(), p) {
+		entries = append(entries, entry{d.Name, append([]string{}, d.ContentTypes...), d.MinSize, d.MaxSize, "SHA256", signing(d)})
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	return writeJSON(w, http.StatusOK, map[string]any{"destinations": entries})
+}
+
+// signing is who signs the requests to the store: the page, by a session, or
+// the server.
+func signing(d *destination.Destination) string {
+	if d.Presigned {
+		return "presigned"
+	}
+	return "session"
 }
 
 func (a *api) grant(w http.ResponseWriter, r *http.Request, p destination.Principal) error {
@@ -43,6 +66,9 @@ func (a *api) grant(w http.ResponseWriter, r *http.Request, p destination.Princi
 		Name string `json:"name"`
 		Type string `json:"type"`
 		Size *int64 `json:"size"`
+
+		// What the file's checksum is, where the reply before said that it may be there already.
+		Checksum *digest `json:"checksum"`
 	}
 	if err := readJSON(w, r, &in); err != nil {
 		return err
@@ -50,9 +76,13 @@ func (a *api) grant(w http.ResponseWriter, r *http.Request, p destination.Princi
 	if in.Size == nil {
 		return &destination.Error{Code: destination.FieldInvalid, Field: "size", Detail: "size is missing; send the file's size in bytes"}
 	}
-	u, err := a.Service.Grant(r.Context(), p, destinationName(r), destination.File{Name: in.Name, Type: in.Type, Size: *in.Size})
+	f := destination.File{Name: in.Name, Type: in.Type, Size: *in.Size, Digest: in.Checksum.value()}
+	u, err := a.Service.Grant(r.Context(), p, destinationName(r), f)
 	if err != nil {
 		return err
+	}
+	if u.Exists != nil {
+		return writeCompleted(w, *u.Exists, true)
 	}
 	return writeUpload(w, http.StatusCreated, u)
 }
@@ -79,7 +109,8 @@ func writeUpload(w http.ResponseWriter, status int, u destination.Upload) error 
 		Endpoint   string            `json:"endpoint"`
 		Addressing string            `json:"addressing"`
 		Headers    map[string]string `json:"headers"`
-		Overwrite  bool              `json:"overwrite"` // false: send If-None-Match: * with PutObject and Complete
+		Overwrite  bool              `json:"overwrite"`           // false: send If-None-Match: * with PutObject and Complete
+		Existence  bool              `json:"existence,omitempty"` // the same bytes may be there: ask again with their checksum
 	}
 	type parts struct {
 		MinSize  int64 `json:"minSize"`
@@ -93,19 +124,23 @@ func writeUpload(w http.ResponseWriter, status int, u destination.Upload) error 
 		Expiration      string `json:"expiration"`
 	}
 	store := u.Destination.Store
+	var session *credentials
+	if !u.Destination.Presigned {
+		session = &credentials{u.Session.AccessKeyID, u.Session.SecretAccessKey, u.Session.SessionToken, timestamp(u.Session.Expires)}
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	return writeJSON(w, status, struct {
-		Grant       string      `json:"grant"`
-		Expires     string      `json:"expires"`
-		ServerTime  string      `json:"serverTime"`
-		Upload      where       `json:"upload"`
-		Parts       parts       `json:"parts"`
-		Credentials credentials `json:"credentials"`
+		Grant       string       `json:"grant"`
+		Expires     string       `json:"expires"`
+		ServerTime  string       `json:"serverTime"`
+		Upload      where        `json:"upload"`
+		Parts       parts        `json:"parts"`
+		Signing     string       `json:"signing"`
+		Credentials *credentials `json:"credentials,omitempty"`
 	}{
 		u.Token, timestamp(u.Grant.Expires), u.ServerTime.UTC().Format(time.RFC3339Nano),
-		where{u.Grant.Bucket, u.Grant.Key, store.Region, store.BaseURL(), store.AddressingOf(u.Grant.Bucket), u.Headers(), u.Destination.Overwrite},
-		parts{plan.MinPartSize, plan.MaxPartSize, plan.MaxParts},
-		credentials{u.Session.AccessKeyID, u.Session.SecretAccessKey, u.Session.SessionToken, timestamp(u.Session.Expires)},
+		where{u.Grant.Bucket, u.Grant.Key, store.Region, store.BaseURL(), store.AddressingOf(u.Grant.Bucket), u.Headers(), u.Destination.Overwrite, u.MayExist},
+		parts{plan.MinPartSize, plan.MaxPartSize, plan.MaxParts}, signing(u.Destination), session,
 	})
 }
 
@@ -113,26 +148,34 @@ func (a *api) complete(w http.ResponseWriter, r *http.Request, p destination.Pri
 	var in struct {
 		Grant string `json:"grant"`
 		ETag  string `json:"etag"`
+
+		Checksum *digest `json:"checksum"`
 	}
 	if err := readJSON(w, r, &in); err != nil {
 		return err
 	}
-	done, err := a.Service.Complete(r.Context(), p, in.Grant, destination.Reported{ETag: in.ETag})
+	done, err := a.Service.Complete(r.Context(), p, in.Grant, destination.Reported{ETag: in.ETag, Checksum: in.Checksum.value()})
 	if err != nil {
 		return err
 	}
+	return writeCompleted(w, done, false)
+}
+
+// writeCompleted answers what the store has. exists says that it had it before.
+func writeCompleted(w http.ResponseWriter, done destination.Completed, exists bool) error {
 	type checksum struct {
 		Algorithm string `json:"algorithm"`
 		Value     string `json:"value"`
 	}
 	out := struct {
+		Exists    bool      `json:"exists,omitempty"`
 		Key       string    `json:"key"`
 		Size      int64     `json:"size"`
 		ETag      string    `json:"etag"`
 		VersionID string    `json:"versionId,omitempty"`
 		Checksum  *checksum `json:"checksum,omitempty"`
 		URL       string    `json:"url,omitempty"`
-	}{Key: done.Key, Size: done.Object.Size, ETag: done.Object.ETag, VersionID: done.Object.VersionID}
+	}{Exists: exists, Key: done.Key, Size: done.Object.Size, ETag: done.Object.ETag, VersionID: done.Object.VersionID}
 	if c := done.Object.Checksum; c != nil {
 		out.Checksum = &checksum{c.Algorithm, c.Value}
 	}
@@ -141,36 +184,6 @@ func (a *api) complete(w http.ResponseWriter, r *http.Request, p destination.Pri
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	return writeJSON(w, http.StatusOK, out)
-}
-
-func (a *api) presign(w http.ResponseWriter, r *http.Request, p destination.Principal) error {
-	var in struct {
-		Method  string `json:"method"`
-		Grant   string `json:"grant"`
-		Expires int64  `json:"expires"` // seconds
-
-		// Of the methods below that are refused: known, so that these are named as the reason.
-		Name string `json:"name"`
-		Type string `json:"type"`
-		Size int64  `json:"size"`
-	}
-	if err := readJSON(w, r, &in); err != nil {
-		return err
-	}
-	switch in.Method {
-	case "GET":
-	case "PUT", "POST":
-		return &destination.Error{Code: notInThisVersion, Field: "method", Detail: "this version presigns GET only; upload with POST /v1/destinations/{destination}/uploads"}
-	default:
-		return &destination.Error{Code: destination.FieldInvalid, Field: "method", Detail: "method is not one that can be presigned; send GET"}
-	}
-	seconds := max(min(in.Expires, int64(destination.MaxLinkDuration/time.Second)+1), -1)
-	link, err := a.Service.Download(r.Context(), p, destinationName(r), in.Grant, time.Duration(seconds)*time.Second)
-	if err != nil {
-		return err
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	return writeJSON(w, http.StatusOK, map[string]any{"url": link.URL, "headers": map[string]string{}, "expires": timestamp(link.Expires)})
 }
 
 func destinationName(r *http.Request) string {
@@ -188,14 +201,18 @@ func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 // application/json is taken: a form or text/plain is what a page of another
 // site can send without being asked (a CORS "simple request").
 func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
+	return readJSONUpTo(w, r, maxBody, into)
+}
+
+func readJSONUpTo(w http.ResponseWriter, r *http.Request, most int64, into any) error {
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
 		return problem(notJSON, "the body must be JSON; send Content-Type: application/json")
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if err != nil {
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
-			return problem(bodyTooLarge, fmt.Sprintf("the body has more than %d bytes; shorten it", maxBody))
+			return problem(bodyTooLarge, fmt.Sprintf("the body has more than %d bytes; shorten it", most))
 		}
 		return problem(bodyInvalid, "the body ended before it was complete; send it again")
 	}
@@ -225,8 +242,11 @@ func decodeError(err error) error {
 }
 
 func kindText(kind string) string {
-	if kind == "int64" {
+	switch kind {
+	case "int64", "int":
 		return "a whole number"
+	case "slice":
+		return "a list"
 	}
 	return "a " + kind
 }

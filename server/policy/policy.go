@@ -9,6 +9,7 @@ package policy
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -26,6 +27,9 @@ const MaxLength = 2048
 // The text is ASCII: STS takes U+0020 to U+00FF, so everything above is
 // written \uXXXX.
 func Session(r destination.Rights) (string, error) {
+	if r.None {
+		return `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`, nil
+	}
 	d := r.Destination
 	if err := check(r); err != nil {
 		return "", err
@@ -42,13 +46,32 @@ func Session(r destination.Rights) (string, error) {
 	if len(d.Object.Tags) > 0 {
 		put = append(put, "s3:PutObjectTagging")
 	}
-	statements := []string{statement("Allow", put, resource, "")}
+	statements := []string{statement("Allow", put, resource, conditions(r))}
+	if r.Form {
+		// versitygw looks at a form's key only after it has asked whether the
+		// bucket itself may be put to. To other stores that names no object.
+		statements = append(statements, statement("Allow", []string{"s3:PutObject"}, "arn:"+partition+":s3:::"+d.Bucket, ""))
+	}
+	if !d.Store.AWS() {
+		// MinIO cleans a key's path before it compares: a policy for a/b covers a/b/
+		// as well. No key of ours ends with a slash.
+		statements = append(statements, statement("Deny", []string{"s3:*"}, "arn:"+partition+":s3:::"+d.Bucket+"/*/", ""))
+		for _, key := range strays(d) {
+			statements = append(statements, statement("Deny", []string{"s3:PutObject"}, "*", `,"Condition":{"StringLike":{"`+key+`":"*"}}`))
+		}
+	}
 	if key := d.Object.KMSKeyID; key != "" {
 		// Decrypt too: S3 reads the parts' data key to put them together
 		// (AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions).
 		statements = append(statements, statement("Allow", []string{"kms:GenerateDataKey", "kms:Decrypt"}, key, ""))
 	}
-	if !d.Overwrite && d.Store.AWS() {
+	if d.Conditions.Encryption {
+		// Only where the header is there: UploadPart and Complete have none
+		// (github.com/boto/botocore/issues/471). What lacks it gets the bucket's
+		// own, which is looked at in the end.
+		statements = append(statements, statement("Deny", []string{"s3:PutObject"}, resource, `,"Condition":{"StringNotEqualsIfExists":{"s3:x-amz-server-side-encryption":`+quote(d.Object.Encryption)+`}}`))
+	}
+	if !d.Overwrite && d.Store.AWS() && !r.Form {
 		statements = append(statements, statement("Deny", []string{"s3:PutObject"}, resource, ifNoneMatch))
 	}
 	text := `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
@@ -65,7 +88,55 @@ func Session(r destination.Rights) (string, error) {
 // out (AmazonS3/latest/userguide/conditional-writes-enforce.html).
 const ifNoneMatch = `,"Condition":{"Null":{"s3:if-none-match":"true"},"Bool":{"s3:ObjectCreationOperation":"true"}}`
 
+// conditions are those of what is allowed: from where, and how
+// (IAM/latest/UserGuide/reference_policies_condition-keys.html). They stand in
+// the statement about the object and not in that about its KMS key, which S3
+// uses from addresses of its own.
+func conditions(r destination.Rights) string {
+	c := r.Destination.Conditions
+	var all []string
+	if len(c.SourceIP) > 0 || c.Client {
+		from := make([]string, 0, len(c.SourceIP)+1)
+		for _, p := range c.SourceIP {
+			from = append(from, quote(p.String()))
+		}
+		if c.Client {
+			from = append(from, quote(r.Address))
+		}
+		all = append(all, `"IpAddress":{"aws:SourceIp":[`+strings.Join(from, ",")+`]}`)
+	}
+	if c.SecureTransport {
+		all = append(all, `"Bool":{"aws:SecureTransport":"true"}`)
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return `,"Condition":{` + strings.Join(all, ",") + `}`
+}
+
+// strays are the condition keys of headers that the destination does not send and
+// that other stores than AWS take along with s3:PutObject: MinIO tags without
+// s3:PutObjectTagging. They are those that MinIO knows, for it refuses a policy
+// with any other; and Null would do but for Ceph, which does not look at its value.
+// (AWS asks for rights of their own where there is something to gain, and packs
+// policies tightly.)
+func strays(d *destination.Destination) (keys []string) {
+	if len(d.Object.Tags) == 0 {
+		keys = append(keys, "s3:RequestObjectTagKeys")
+	}
+	if d.Object.Encryption == "" && d.Object.KMSKeyID == "" {
+		keys = append(keys, "s3:x-amz-server-side-encryption")
+	}
+	if d.Object.StorageClass == "" {
+		keys = append(keys, "s3:x-amz-storage-class")
+	}
+	return keys
+}
+
 func check(r destination.Rights) error {
+	if _, err := netip.ParseAddr(r.Address); err != nil && r.Destination.Conditions.Client {
+		return &destination.Error{Code: destination.Internal, Detail: "the address that the request comes from is not known, and the destination's sessions are for that alone", Err: err}
+	}
 	if !r.Prefix {
 		return destination.CheckKey(r.Key)
 	}
@@ -87,7 +158,8 @@ func statement(effect string, actions []string, resource, condition string) stri
 	return `{"Effect":"` + effect + `","Action":` + action + `,"Resource":` + quote(resource) + condition + `}`
 }
 
-// quote writes a JSON string in printable ASCII (RFC 8259, section 7).
+// quote writes a JSON string in printable ASCII (RFC 8259, section 7), without
+// spaces: radosgw takes the + that stands for one in a form's body for a plus.
 func quote(s string) string {
 	b := make([]byte, 0, len(s)+2)
 	b = append(b, '"')
@@ -95,7 +167,7 @@ func quote(s string) string {
 		switch {
 		case r == '"' || r == '\\':
 			b = append(b, '\\', byte(r))
-		case r >= ' ' && r <= '~':
+		case r > ' ' && r <= '~':
 			b = append(b, byte(r))
 		case r > 0xFFFF:
 			high, low := utf16.EncodeRune(r)

@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -23,6 +24,15 @@ func target(t testing.TB, template string) *destination.Destination {
 
 func TestPolicies(t *testing.T) {
 	const rights = `"Action":["s3:PutObject","s3:AbortMultipartUpload","s3:ListMultipartUploadParts"]`
+	const noFolders = `,{"Effect":"Deny","Action":"s3:*","Resource":"arn:aws:s3:::media/*/"}`
+	without := func(keys ...string) (all string) {
+		all = noFolders
+		for _, k := range keys {
+			all += `,{"Effect":"Deny","Action":"s3:PutObject","Resource":"*","Condition":{"StringLike":{"s3:` + k + `":"*"}}}`
+		}
+		return all
+	}
+	strays := without("RequestObjectTagKeys", "x-amz-server-side-encryption", "x-amz-storage-class")
 	const key = "arn:aws:kms:eu-west-1:123456789012:key/abc"
 	for name, c := range map[string]struct {
 		change func(*destination.Destination)
@@ -31,19 +41,24 @@ func TestPolicies(t *testing.T) {
 		want   string
 	}{
 		"one object": {func(*destination.Destination) {}, "a/b.bin", false,
-			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` + rights + `,"Resource":"arn:aws:s3:::media/a/b.bin"}]}`},
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` + rights + `,"Resource":"arn:aws:s3:::media/a/b.bin"}` + strays + `]}`},
 		"a prefix": {func(*destination.Destination) {}, "a/alice/", true,
-			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` + rights + `,"Resource":"arn:aws:s3:::media/a/alice/*"}]}`},
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` + rights + `,"Resource":"arn:aws:s3:::media/a/alice/*"}` + strays + `]}`},
 		"what is not ASCII": {func(*destination.Destination) {}, `é "名" 😀`, false,
-			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` + rights + `,"Resource":"arn:aws:s3:::media/\u00e9 \"\u540d\" \ud83d\ude00"}]}`},
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` + rights + `,"Resource":"arn:aws:s3:::media/\u00e9\u0020\"\u540d\"\u0020\ud83d\ude00"}` + strays + `]}`},
 		"an ACL and tags": {func(d *destination.Destination) {
 			d.Object.ACL, d.Object.Tags = "private", map[string]string{"a": "b"}
 		}, "k", false,
-			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:PutObject","s3:AbortMultipartUpload","s3:ListMultipartUploadParts","s3:PutObjectAcl","s3:PutObjectTagging"],"Resource":"arn:aws:s3:::media/k"}]}`},
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:PutObject","s3:AbortMultipartUpload","s3:ListMultipartUploadParts","s3:PutObjectAcl","s3:PutObjectTagging"],"Resource":"arn:aws:s3:::media/k"}` + without("x-amz-server-side-encryption", "x-amz-storage-class") + `]}`},
 		"a KMS key": {func(d *destination.Destination) { d.Object.KMSKeyID = key }, "k", false,
-			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` + rights + `,"Resource":"arn:aws:s3:::media/k"},{"Effect":"Allow","Action":["kms:GenerateDataKey","kms:Decrypt"],"Resource":"` + key + `"}]}`},
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` + rights + `,"Resource":"arn:aws:s3:::media/k"}` + without("RequestObjectTagKeys", "x-amz-storage-class") + `,{"Effect":"Allow","Action":["kms:GenerateDataKey","kms:Decrypt"],"Resource":"` + key + `"}]}`},
 		"AWS": {func(d *destination.Destination) { d.Store.Endpoint = "" }, "k", false,
 			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` + rights + `,"Resource":"arn:aws:s3:::media/k"},{"Effect":"Deny","Action":"s3:PutObject","Resource":"arn:aws:s3:::media/k","Condition":{"Null":{"s3:if-none-match":"true"},"Bool":{"s3:ObjectCreationOperation":"true"}}}]}`},
+		"AWS, from some addresses, by TLS, encrypted": {func(d *destination.Destination) {
+			d.Store.Endpoint, d.Overwrite, d.Object.Encryption, d.Object.KMSKeyID = "", true, "aws:kms", key
+			d.Conditions = destination.Conditions{SourceIP: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8::/32")}, Client: true, SecureTransport: true, Encryption: true}
+		}, "k", false,
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` + rights + `,"Resource":"arn:aws:s3:::media/k","Condition":{"IpAddress":{"aws:SourceIp":["198.51.100.0/24","2001:db8::/32","192.0.2.1"]},"Bool":{"aws:SecureTransport":"true"}}},{"Effect":"Allow","Action":["kms:GenerateDataKey","kms:Decrypt"],"Resource":"` + key + `"},{"Effect":"Deny","Action":"s3:PutObject","Resource":"arn:aws:s3:::media/k","Condition":{"StringNotEqualsIfExists":{"s3:x-amz-server-side-encryption":"aws:kms"}}}]}`},
 		"AWS in China, overwriting": {func(d *destination.Destination) {
 			d.Store.Endpoint, d.Store.Region, d.Overwrite = "", "cn-north-1", true
 		}, "k", false,
@@ -51,10 +66,35 @@ func TestPolicies(t *testing.T) {
 	} {
 		d := target(t, "a/{user}/{uuid}")
 		c.change(d)
-		got, err := Session(destination.Rights{Destination: d, Key: c.key, Prefix: c.prefix})
+		none, err := Session(destination.Rights{Destination: d, Key: c.key, Prefix: c.prefix, None: true})
+		if err != nil || none != `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}` {
+			t.Errorf("%s, with no rights: %s, %v", name, none, err)
+		}
+		got, err := Session(destination.Rights{Destination: d, Key: c.key, Prefix: c.prefix, Address: "192.0.2.1"})
 		if err != nil || got != c.want {
 			t.Errorf("%s: %v\n got %s\nwant %s", name, err, got, c.want)
 		}
+	}
+}
+
+// What is for the page's address alone is for nobody where that is not known.
+func TestNoAddressNoSession(t *testing.T) {
+	d := target(t, "{uuid}")
+	d.Conditions.Client = true
+	for _, address := range []string{"", "unknown", `192.0.2.1"],"x":["`} {
+		if text, err := Session(destination.Rights{Destination: d, Key: "k", Address: address}); err == nil {
+			t.Errorf("the address %q gives %s", address, text)
+		}
+	}
+}
+
+// A form asks at the bucket, and cannot say If-None-Match.
+func TestFormsMayPutAtTheBucket(t *testing.T) {
+	d := target(t, "{uuid}")
+	d.Store.Endpoint = ""
+	const want = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:PutObject","s3:AbortMultipartUpload","s3:ListMultipartUploadParts"],"Resource":"arn:aws:s3:::media/k"},{"Effect":"Allow","Action":"s3:PutObject","Resource":"arn:aws:s3:::media"}]}`
+	if got, err := Session(destination.Rights{Destination: d, Key: "k", Form: true}); err != nil || got != want {
+		t.Errorf("%v\n got %s\nwant %s", err, got, want)
 	}
 }
 
@@ -82,13 +122,13 @@ func TestKeysThatNoPolicyMayName(t *testing.T) {
 
 func TestLengthIsCountedEscaped(t *testing.T) {
 	d := target(t, "{uuid}")
-	_, err := Session(destination.Rights{Destination: d, Key: strings.Repeat("名", 340)})
+	_, err := Session(destination.Rights{Destination: d, Key: strings.Repeat("名", 250)})
 	var e *destination.Error
 	if !errors.As(err, &e) || e.Code != destination.PolicyTooLong {
-		t.Errorf("340 characters that are six each: %v", err)
+		t.Errorf("250 characters that are six each: %v", err)
 	}
-	if text, err := Session(destination.Rights{Destination: d, Key: strings.Repeat("名", 310)}); err != nil || len(text) > MaxLength {
-		t.Errorf("310: %v", err)
+	if text, err := Session(destination.Rights{Destination: d, Key: strings.Repeat("名", 240)}); err != nil || len(text) > MaxLength {
+		t.Errorf("240: %v", err)
 	}
 }
 
@@ -110,7 +150,7 @@ func FuzzSession(f *testing.F) {
 		var p struct {
 			Statement []struct {
 				Effect, Resource string
-				Action           []string
+				Action           any // a string or several
 			}
 		}
 		if err := json.Unmarshal([]byte(text), &p); err != nil {
@@ -120,7 +160,12 @@ func FuzzSession(f *testing.F) {
 		if prefix {
 			want += "*"
 		}
-		if len(p.Statement) != 1 || len(p.Statement[0].Action) != 3 || p.Statement[0].Effect != "Allow" || p.Statement[0].Resource != want {
+		for _, denies := range p.Statement[1:] {
+			if denies.Effect != "Deny" {
+				t.Fatalf("the key %q gives %s", key, text)
+			}
+		}
+		if actions, _ := p.Statement[0].Action.([]any); len(actions) != 3 || p.Statement[0].Effect != "Allow" || p.Statement[0].Resource != want {
 			t.Fatalf("the key %q gives %s", key, text)
 		}
 		if strings.ContainsAny(strings.TrimSuffix(p.Statement[0].Resource, "*"), "*?${}") {

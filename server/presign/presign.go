@@ -1,9 +1,15 @@
-// Package presign makes URLs that carry their own permission: a GET of one
-// object, for who uploaded it (AmazonS3/latest/API/sigv4-query-string-auth.html).
+// Package presign makes requests that carry their own permission, and the calls
+// of multipart uploads for callers that hold none.
 //
-// They are signed with the server's own credentials for the store, which need
-// s3:GetObject, and end with these at the latest. Such a URL is a secret while
-// it lasts and belongs into no log.
+//	presign.go    links to read, and any request signed in its query
+//	form.go       forms: POST policies
+//	multipart.go  Create, ListParts, Complete, Abort, sent by the server
+//
+// Signatures are wasm/sigv4's (AmazonS3/latest/API/sigv4-query-string-auth.html);
+// only SigV4 is offered. Links to read are signed with the server's own
+// credentials for the store, which need s3:GetObject; all else with the session
+// that the domain gives. What is made here ends with what signed it. It is a
+// secret while it lasts and belongs into no log.
 package presign
 
 import (
@@ -18,7 +24,7 @@ import (
 	"github.com/chunksign/chunksign/wasm/sigv4"
 )
 
-// Presigner is a destination.ReadLinker.
+// Presigner is a destination.ReadLinker and a destination.RequestSigner.
 type Presigner struct {
 	// Credentials are the server's own for each store, by its name.
 	Credentials map[string]aws.CredentialsProvider
@@ -27,26 +33,65 @@ type Presigner struct {
 // timeout bounds the wait for the server's own credentials.
 const timeout = 10 * time.Second
 
-// ReadLink implements destination.ReadLinker.
-func (p Presigner) ReadLink(ctx context.Context, s *destination.Store, bucket, key, name string, now time.Time, expires time.Duration) (destination.Link, error) {
+// Own implements destination.RequestSigner.
+func (p Presigner) Own(ctx context.Context, s *destination.Store) (destination.Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	c, err := p.Credentials[s.Name].Retrieve(ctx)
 	if err != nil {
-		return destination.Link{}, &destination.Error{Code: destination.StoreUnavailable, Err: err,
+		return destination.Session{}, &destination.Error{Code: destination.StoreUnavailable, Err: err,
 			Detail: "the server has no credentials of its own for the store at the moment; try again"}
 	}
-	until := now.Add(expires)
-	if c.CanExpire && c.Expires.Before(until) {
-		until = c.Expires
+	own := destination.Session{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken, Name: "own"}
+	if c.CanExpire {
+		own.Expires = c.Expires
 	}
-	scheme, host, path := address(s, bucket, key)
-	signer := sigv4.New(sigv4.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, s.Region)
-	target := signer.Presign(&sigv4.Request{
-		Method: "GET", Host: host, Path: path,
-		Query: []sigv4.Param{{Name: "response-content-disposition", Value: Attachment(name)}},
-	}, now, max(until.Sub(now).Truncate(time.Second), time.Second))
-	return destination.Link{URL: scheme + "://" + host + target, Expires: until.UTC()}, nil
+	return own, nil
+}
+
+// ReadLink implements destination.ReadLinker.
+func (p Presigner) ReadLink(ctx context.Context, s *destination.Store, bucket, key string, as destination.ReadAs, now time.Time, expires time.Duration) (destination.Link, error) {
+	own, err := p.Own(ctx, s)
+	if err != nil {
+		return destination.Link{}, err
+	}
+	now = now.UTC().Truncate(time.Second) // what a signature says the time is
+	until := now.Add(expires)
+	if end := own.Expires.UTC().Truncate(time.Second); !own.Expires.IsZero() && end.Before(until) {
+		until = end
+	}
+	kind := "attachment"
+	if as.Inline {
+		kind = "inline"
+	}
+	query := map[string]string{"response-content-disposition": Disposition(kind, as.Name)}
+	if as.Type != "" {
+		query["response-content-type"] = as.Type
+	}
+	url := p.URL(own, destination.StoreRequest{Store: s, Bucket: bucket, Key: key, Method: "GET", Query: query}, now, max(until.Sub(now), time.Second))
+	return destination.Link{URL: url, Expires: until}, nil
+}
+
+// URL implements destination.RequestSigner.
+func (Presigner) URL(by destination.Session, r destination.StoreRequest, now time.Time, lasts time.Duration) string {
+	scheme, host, path := address(r.Store, r.Bucket, r.Key)
+	// Without a hash: the body is not known yet, and must not be taken for an empty one.
+	return scheme + "://" + host + signer(by, r.Store).Presign(&sigv4.Request{
+		Method: r.Method, Host: host, Path: path, Query: params(r.Query), Header: params(r.Header),
+	}, now, lasts)
+}
+
+func signer(by destination.Session, s *destination.Store) *sigv4.Signer {
+	return sigv4.New(sigv4.Credentials{AccessKeyID: by.AccessKeyID, SecretAccessKey: by.SecretAccessKey, SessionToken: by.SessionToken}, s.Region)
+}
+
+// params is in no order: sigv4 sorts.
+func params(m map[string]string) []sigv4.Param {
+	p := make([]sigv4.Param, 0, len(m))
+	for name, value := range m {
+		p = append(p, sigv4.Param{Name: name, Value: value})
+	}
+	return p
 }
 
 // address says where an object is met: the scheme, the Host header, and the
@@ -64,16 +109,16 @@ func address(s *destination.Store, bucket, key string) (scheme, host, path strin
 	return scheme, host, path
 }
 
-// Attachment is a Content-Disposition (RFC 6266) that saves a file under its
-// name, which non-ASCII names need written twice (its appendix D).
-func Attachment(name string) string {
+// Disposition is a Content-Disposition (RFC 6266), attachment or inline, with a
+// file's name, which non-ASCII names need written twice (its appendix D).
+func Disposition(kind, name string) string {
 	plain := strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' || strings.ContainsRune(`"\%`, r) {
 			return '_'
 		}
 		return r
 	}, name)
-	value := `attachment; filename="` + plain + `"`
+	value := kind + `; filename="` + plain + `"`
 	if plain != name {
 		// RFC 8187 spares a few more characters than a query does; encoding those too is allowed.
 		value += "; filename*=UTF-8''" + strings.ReplaceAll(url.QueryEscape(name), "+", "%20")

@@ -9,8 +9,8 @@ import (
 )
 
 type cacheKey struct {
-	store, principal, policy string
-	duration                 time.Duration
+	store, principal, policy, tags string
+	duration                       time.Duration
 }
 
 // cache keeps sessions until half of their duration is over and lets only one
@@ -53,6 +53,15 @@ func (c *cache) get(ctx context.Context, key cacheKey, fetch func(context.Contex
 	}
 }
 
+// drop has the next caller fetch anew, unless somebody is fetching.
+func (c *cache) drop(key cacheKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.entries[key]; e != nil && e.fetched() {
+		delete(c.entries, key)
+	}
+}
+
 func (c *cache) fill(ctx context.Context, key cacheKey, e *entry, fetch func(context.Context) (destination.Session, error)) {
 	e.session, e.err = fetch(ctx)
 	c.mu.Lock()
@@ -63,14 +72,18 @@ func (c *cache) fill(ctx context.Context, key cacheKey, e *entry, fetch func(con
 	close(e.ready)
 }
 
-// stale says whether less than half of a fetched session is left.
-func (e *entry) stale(now time.Time, duration time.Duration) bool {
+func (e *entry) fetched() bool {
 	select {
 	case <-e.ready:
-		return e.session.Expires.Sub(now) < duration/2
+		return true
 	default:
 		return false
 	}
+}
+
+// stale says whether less than half of a fetched session is left.
+func (e *entry) stale(now time.Time, duration time.Duration) bool {
+	return e.fetched() && e.session.Expires.Sub(now) < duration/2
 }
 
 // sweep makes room: stale sessions go, and any others while there are too many.

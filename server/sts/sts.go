@@ -8,10 +8,12 @@
 package sts
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -21,6 +23,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 	"github.com/aws/smithy-go"
 
 	"github.com/chunksign/chunksign/server/destination"
@@ -28,9 +31,19 @@ import (
 
 // Issuer is a destination.SessionIssuer.
 type Issuer struct {
-	clients map[string]*awssts.Client
-	cache   cache
+	clients  map[string]*awssts.Client // as the server itself
+	assuming map[string]*awssts.Client // as who may assume the store's role
+	asked    []string                  // the stores whose sessions are handed out
+	calls    map[string]chan struct{}  // of AssumeRole that may be under way, by store
+	ready    readiness
+	own      map[string]aws.CredentialsProvider
+	cache    cache
 }
+
+// maxCalls is how many calls of one store's STS may wait for it. A page that
+// comes when there are more is told to come again, so that an STS that is slow
+// fills neither memory nor, once it is well again, its own quota.
+const maxCalls = 256
 
 // timeout bounds one AssumeRole with its retries.
 const timeout = 20 * time.Second
@@ -38,18 +51,27 @@ const timeout = 20 * time.Second
 // New makes an Issuer for some stores. credentials holds the server's own for
 // each, by the store's name.
 func New(stores []*destination.Store, credentials map[string]aws.CredentialsProvider, client *http.Client, now func() time.Time) *Issuer {
-	i := &Issuer{clients: map[string]*awssts.Client{}, cache: cache{now: now}}
+	i := &Issuer{clients: map[string]*awssts.Client{}, assuming: map[string]*awssts.Client{}, calls: map[string]chan struct{}{}, ready: readiness{now: now}, own: credentials, cache: cache{now: now}}
 	for _, s := range stores {
-		o := awssts.Options{Region: s.Region, Credentials: credentials[s.Name], Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
+		o := awssts.Options{Region: cmp.Or(s.STS.Region, s.Region), Credentials: credentials[s.Name], Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxBackoff = 500 * time.Millisecond // a page is waiting
 		})}
-		if client != nil {
-			o.HTTPClient = client
+		if c := cmp.Or(client, s.Client); c != nil {
+			o.HTTPClient = c
 		}
 		if s.STS.Endpoint != "" {
 			o.BaseEndpoint = aws.String(s.STS.Endpoint)
 		}
 		i.clients[s.Name] = awssts.New(o)
+		if s.STS.RoleARN != "" {
+			i.asked = append(i.asked, s.Name)
+		}
+		i.assuming[s.Name] = i.clients[s.Name]
+		if via := s.STS.Via; via.RoleARN != "" {
+			o.Credentials = assumed(i.clients[s.Name], via, viaSession)
+			i.assuming[s.Name] = awssts.New(o)
+		}
+		i.calls[s.Name] = make(chan struct{}, maxCalls)
 	}
 	return i
 }
@@ -60,26 +82,68 @@ func (i *Issuer) Issue(ctx context.Context, r destination.SessionRequest) (desti
 		return i.assume(ctx, r)
 	}
 	// The policy is part of the key: a session can never serve other rights.
-	key := cacheKey{r.Store.Name, r.Principal, r.Policy, r.Duration}
+	key := cacheKey{r.Store.Name, r.Principal, r.Policy, fmt.Sprintf("%q", r.Tags), r.Duration}
+	if r.Anew {
+		i.cache.drop(key)
+	}
 	return i.cache.get(ctx, key, func(ctx context.Context) (destination.Session, error) { return i.assume(ctx, r) })
 }
 
 func (i *Issuer) assume(ctx context.Context, r destination.SessionRequest) (destination.Session, error) {
+	select {
+	case i.calls[r.Store.Name] <- struct{}{}:
+		defer func() { <-i.calls[r.Store.Name] }()
+	default:
+		return destination.Session{}, &destination.Error{Code: destination.StoreUnavailable, RetryAfter: 5 * time.Second,
+			Err: fmt.Errorf("%d calls of the STS of %s are under way", maxCalls, r.Store.Name), Detail: "too many wait for the store's STS now; try again"}
+	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	provider := stscreds.NewAssumeRoleProvider(i.clients[r.Store.Name], r.Store.STS.RoleARN, func(o *stscreds.AssumeRoleOptions) {
+	provider := stscreds.NewAssumeRoleProvider(i.assuming[r.Store.Name], r.Store.STS.RoleARN, func(o *stscreds.AssumeRoleOptions) {
 		o.RoleSessionName = SessionName(r.Principal)
 		o.Duration = r.Duration
 		o.Policy = aws.String(r.Policy)
 		if r.Store.STS.ExternalID != "" {
 			o.ExternalID = aws.String(r.Store.STS.ExternalID)
 		}
+		if r.Store.STS.SourceIdentity {
+			o.SourceIdentity = aws.String(o.RoleSessionName) // of which it takes the same
+		}
+		for _, t := range r.Tags {
+			o.Tags = append(o.Tags, types.Tag{Key: aws.String(t.Name), Value: aws.String(t.Value)})
+		}
 	})
 	c, err := provider.Retrieve(ctx)
 	if err != nil {
 		return destination.Session{}, refusal(err)
 	}
-	return destination.Session{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken, Expires: c.Expires.UTC()}, nil
+	return destination.Session{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken, Expires: c.Expires.UTC(), Name: SessionName(r.Principal)}, nil
+}
+
+// What the store's audit log calls the server's own work there, and its own
+// session of the role as which it assumes another.
+const (
+	verifySession = "chunksign-verify"
+	viaSession    = "chunksign"
+)
+
+// Own answers the credentials with which the server itself works at a store:
+// those of its Verify role, renewed as they end, or else its own.
+func (i *Issuer) Own(s *destination.Store) aws.CredentialsProvider {
+	if s.Verify.RoleARN == "" {
+		return i.own[s.Name]
+	}
+	return assumed(i.clients[s.Name], s.Verify, verifySession)
+}
+
+// assumed are the credentials of a role, renewed as they end.
+func assumed(client *awssts.Client, role destination.VerifyRole, name string) aws.CredentialsProvider {
+	return aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(client, role.RoleARN, func(o *stscreds.AssumeRoleOptions) {
+		o.RoleSessionName = name
+		if role.ExternalID != "" {
+			o.ExternalID = aws.String(role.ExternalID)
+		}
+	}), func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = time.Minute })
 }
 
 // refusal says in the domain's words why there is no session. The store's own
@@ -96,11 +160,14 @@ func refusal(err error) error {
 	if errors.As(err, &reply) {
 		status = reply.HTTPStatusCode()
 	}
+	_, throttled := retry.DefaultThrottleErrorCodes[api.ErrorCode()]
 	switch {
 	case api.ErrorCode() == "PackedPolicyTooLarge":
-		e.Code, e.Detail = destination.PolicyTooLong, "STS cannot pack the session policy for this object's key; give the file a shorter name"
-		e.Field = "name"
-	case status >= 400 && status < 500 && api.ErrorCode() != "Throttling" && status != http.StatusTooManyRequests:
+		e.Code, e.Field = destination.PackedPolicyTooLarge, "name"
+		e.Detail = "STS cannot pack the session policy for this object's key into its limit; give the file a shorter name"
+	case throttled || status == http.StatusTooManyRequests:
+		e.Detail, e.RetryAfter = "the store's STS is asked too often now; try again", 5*time.Second
+	case status >= 400 && status < 500:
 		e.Code, e.Detail = destination.StoreRefused, "STS refused ("+api.ErrorCode()+") to give a session of the store's role; the server's log says more to its admin"
 	}
 	return e

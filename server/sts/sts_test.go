@@ -65,6 +65,13 @@ func TestSessions(t *testing.T) {
 			t.Errorf("%s: the same session", name)
 		}
 	}
+	// What the store has refused is handed out no more.
+	carol := func(r *destination.SessionRequest) { r.Principal = "carol" }
+	before := issue(carol)
+	anew := issue(func(r *destination.SessionRequest) { carol(r); r.Anew = true })
+	if anew == before || issue(carol) != anew {
+		t.Error("a session that the store has refused is handed out again")
+	}
 	at = at.Add(29 * time.Minute)
 	if issue(same) != first {
 		t.Error("renewed before half of its duration was over")

@@ -1,12 +1,15 @@
-// Package verify asks the store what an object really is, and removes one that
-// may not stay. It looks; what to make of it is the domain's decision.
+// Package verify asks the store what an object really is, removes one that may
+// not stay (this file), and tells the application of one that is good
+// (webhook.go). What to make of an object is the domain's decision.
 //
-// It works with the server's own credentials, which need s3:GetObject (a HEAD
+// It works with the server's own credentials, or as the role of its own that
+// the store's Verify names. They need s3:GetObject (a HEAD
 // is one), s3:ListBucket (or a missing object answers 403 instead of 404), and
 // s3:DeleteObject, s3:DeleteObjectVersion.
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -25,37 +28,49 @@ import (
 
 // Looker is a destination.ObjectLooker over S3.
 type Looker struct {
-	clients map[string]*s3.Client
+	clients map[account]*s3.Client
+}
+
+// account is at which store, and as whom, the server works.
+type account struct {
+	store string // its name
+	as    destination.VerifyRole
 }
 
 // timeout bounds one call with its retries.
 const timeout = 20 * time.Second
 
-// New makes a Looker for some stores. credentials holds the server's own for
-// each, by the store's name.
-func New(stores []*destination.Store, credentials map[string]aws.CredentialsProvider, client *http.Client) *Looker {
-	l := &Looker{clients: map[string]*s3.Client{}}
+// New makes a Looker for some stores; of two with the same name and Verify one
+// does. credentials answers the server's own for each.
+func New(stores []*destination.Store, credentials func(*destination.Store) aws.CredentialsProvider, client *http.Client) *Looker {
+	l := &Looker{clients: map[account]*s3.Client{}}
 	for _, s := range stores {
-		o := s3.Options{Region: s.Region, Credentials: credentials[s.Name], UsePathStyle: s.Addressing == "path" || s.Addressing == "" && !s.AWS()}
+		a := account{s.Name, s.Verify}
+		if l.clients[a] != nil {
+			continue
+		}
+		o := s3.Options{Region: s.Region, Credentials: credentials(s), UsePathStyle: s.Addressing == "path" || s.Addressing == "" && !s.AWS()}
 		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxBackoff = 500 * time.Millisecond // a page is waiting
 		})
 		if !s.AWS() {
 			o.BaseEndpoint = aws.String(s.Endpoint)
 		}
-		if client != nil {
-			o.HTTPClient = client
+		if c := cmp.Or(client, s.Client); c != nil {
+			o.HTTPClient = c
 		}
-		l.clients[s.Name] = s3.New(o)
+		l.clients[a] = s3.New(o)
 	}
 	return l
 }
+
+func (l *Looker) client(s *destination.Store) *s3.Client { return l.clients[account{s.Name, s.Verify}] }
 
 // Look implements destination.ObjectLooker.
 func (l *Looker) Look(ctx context.Context, s *destination.Store, bucket, key string) (*destination.Object, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	head, err := l.clients[s.Name].HeadObject(ctx, &s3.HeadObjectInput{
+	head, err := l.client(s).HeadObject(ctx, &s3.HeadObjectInput{
 		Bucket: aws.String(bucket), Key: aws.String(key), ChecksumMode: types.ChecksumModeEnabled,
 	})
 	if status(err) == http.StatusNotFound {
@@ -67,6 +82,7 @@ func (l *Looker) Look(ctx context.Context, s *destination.Store, bucket, key str
 	o := &destination.Object{
 		Size: aws.ToInt64(head.ContentLength), Type: aws.ToString(head.ContentType),
 		ETag: strings.Trim(aws.ToString(head.ETag), `"`), Checksum: checksum(head), Modified: aws.ToTime(head.LastModified),
+		Encryption: string(head.ServerSideEncryption),
 	}
 	// A bucket whose versioning is suspended says "null", which the next write replaces.
 	if v := aws.ToString(head.VersionId); v != "null" {
@@ -103,7 +119,7 @@ func (l *Looker) Remove(ctx context.Context, s *destination.Store, bucket, key s
 	default:
 		return false, nil
 	}
-	_, err := l.clients[s.Name].DeleteObject(ctx, in)
+	_, err := l.client(s).DeleteObject(ctx, in)
 	switch status(err) {
 	case 0:
 		return true, nil
@@ -113,13 +129,33 @@ func (l *Looker) Remove(ctx context.Context, s *destination.Store, bucket, key s
 	return false, refusal(err, "delete the object; the server's own credentials need s3:DeleteObject there")
 }
 
+// Discard deletes whatever is at a key that is the caller's own, and with a
+// versioned bucket the version that is there now.
+func (l *Looker) Discard(ctx context.Context, s *destination.Store, bucket, key string) error {
+	o, err := l.Look(ctx, s, bucket, key)
+	if o == nil || err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	in := &s3.DeleteObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)}
+	if o.VersionID != "" {
+		in.VersionId = aws.String(o.VersionID)
+	}
+	if _, err := l.client(s).DeleteObject(ctx, in); err != nil {
+		return refusal(err, "delete the object; the server's own credentials need s3:DeleteObject there")
+	}
+	return nil
+}
+
 // status is the store's HTTP status for a failure, 0 for none, -1 where no reply came.
 func status(err error) int {
 	if err == nil {
 		return 0
 	}
 	var reply *awshttp.ResponseError
-	if errors.As(err, &reply) && reply.Response != nil {
+	// The SDK makes up a response without a status where none came.
+	if errors.As(err, &reply) && reply.HTTPStatusCode() != 0 {
 		return reply.HTTPStatusCode()
 	}
 	return -1

@@ -27,7 +27,7 @@ func TestLookAndRemove(t *testing.T) {
 	own := embedded.Credentials()
 	provider := credentials.NewStaticCredentialsProvider(own.AccessKeyID, own.SecretAccessKey, "")
 	s := &destination.Store{Name: "s", Region: embedded.Region(), Endpoint: embedded.Endpoint(), DeletesIfMatch: true}
-	l := New([]*destination.Store{s}, map[string]aws.CredentialsProvider{"s": provider}, nil)
+	l := New([]*destination.Store{s}, func(*destination.Store) aws.CredentialsProvider { return provider }, nil)
 	client := s3.New(s3.Options{Region: s.Region, BaseEndpoint: aws.String(s.Endpoint), UsePathStyle: true, Credentials: provider})
 	put := func(content string) {
 		t.Helper()
@@ -64,9 +64,20 @@ func TestLookAndRemove(t *testing.T) {
 		t.Errorf("the file is still there: %v", err)
 	}
 
-	stranger := New([]*destination.Store{s}, map[string]aws.CredentialsProvider{"s": credentials.NewStaticCredentialsProvider(own.AccessKeyID, "wrong", "")}, nil)
+	stranger := New([]*destination.Store{s}, func(*destination.Store) aws.CredentialsProvider {
+		return credentials.NewStaticCredentialsProvider(own.AccessKeyID, "wrong", "")
+	}, nil)
 	_, err = stranger.Look(ctx, s, "media", "näme 1")
 	var e *destination.Error
+	away := *s
+	away.Name, away.Endpoint = "away", "http://127.0.0.1:1"
+	gone := New([]*destination.Store{&away}, func(*destination.Store) aws.CredentialsProvider { return provider }, nil)
+	if o, lost := gone.Look(ctx, &away, "media", "näme 1"); o != nil || !errors.As(lost, &e) || e.Code != destination.StoreUnavailable {
+		t.Errorf("with the store away: %+v, %v", o, lost)
+	}
+	if removed, lost := gone.Remove(ctx, &away, "media", "näme 1", second); removed || !errors.As(lost, &e) || e.Code != destination.StoreUnavailable {
+		t.Errorf("with the store away: removed is %v, %v", removed, lost)
+	}
 	if !errors.As(err, &e) || e.Code != destination.StoreRefused {
 		t.Errorf("with a wrong secret: %v; want %s", err, destination.StoreRefused)
 	}

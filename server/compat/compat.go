@@ -1,0 +1,51 @@
+// Package compat speaks the interfaces of two libraries whose pages are in use,
+// so that they can be pointed here as they are.
+//
+//	s3direct.go   POST /s3direct/get_upload_params/, /s3direct/get_aws_v4_signature/: django-s3direct's views
+//	evaporate.go  GET /evaporate/sign: EvaporateJS's signer
+//	held.go       the session that the first view leaves with the page for the signers
+//	tosign.go     what a string to sign must be
+//	shim.go       a grant instead of a signature, for pages that have the EvaporateJS shim
+//
+// Without the canonical request a signer is given a hash and cannot say no to
+// it: so it signs with a session and with nothing else, and the session's policy
+// bounds what comes of it. The server's own key signs only what was looked at.
+package compat
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/chunksign/chunksign/server/destination"
+)
+
+// Who says whose the request at hand is.
+type Who func() (destination.Principal, error)
+
+// Views answers the libraries' requests.
+type Views struct {
+	Service *destination.Service
+	Held    *destination.Box // of its own purpose
+	Now     func() time.Time
+}
+
+// maxForm is what a request may hold, in bytes.
+const maxForm = 64 << 10
+
+// say answers in django-s3direct's form.
+func say(w http.ResponseWriter, status int, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // an error here is a client that has gone
+	return nil
+}
+
+func refuse(w http.ResponseWriter, status int, text string) error {
+	return say(w, status, map[string]string{"error": text})
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"mime"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/chunksign/chunksign/server/allow"
+	"github.com/chunksign/chunksign/server/auth"
+	"github.com/chunksign/chunksign/server/config"
+	"github.com/chunksign/chunksign/server/destination"
+	"github.com/chunksign/chunksign/server/policy"
+	"github.com/chunksign/chunksign/server/presign"
+	"github.com/chunksign/chunksign/server/sts"
+	"github.com/chunksign/chunksign/server/verify"
+)
+
+// presignOptions is the command line of chunksign presign.
+type presignOptions struct {
+	config, destination, method, user string
+	file                              string // "" where name and size stand for it
+	name, mediaType                   string
+	size                              string
+	claims                            map[string]any
+	expires                           time.Duration
+	json                              bool
+}
+
+// presignCommand signs a request for one file and prints how to send it.
+func presignCommand(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	o := presignOptions{claims: map[string]any{}}
+	flags := flag.NewFlagSet("presign", flag.ContinueOnError)
+	flags.StringVar(&o.config, "config", defaultConfig, "the configuration `file`")
+	flags.StringVar(&o.destination, "destination", "", "the `name` of the destination; required")
+	flags.StringVar(&o.method, "method", "PUT", "the `method`: PUT, or POST for a form")
+	flags.DurationVar(&o.expires, "expires", destination.DefaultLinkDuration, "how long it may be sent, as a `duration` such as 15m; it ends with the session that signs it in any case")
+	flags.StringVar(&o.user, "user", "", "the `principal` that the upload is of; required where the key has {user}")
+	flags.Func("claim", "a `claim` of the principal, NAME=VALUE, for keys with {claims.NAME}; may be repeated", func(s string) error {
+		name, value, ok := strings.Cut(s, "=")
+		if o.claims[name] = value; !ok || name == "" || value == "" {
+			return errors.New("write NAME=VALUE")
+		}
+		return nil
+	})
+	flags.StringVar(&o.name, "name", "", "the file's `name`, instead of FILE or to call it otherwise")
+	flags.StringVar(&o.size, "size", "", "the file's `size`, such as 1024 or 5MiB; with -name, without FILE")
+	flags.StringVar(&o.mediaType, "type", "", "the file's media `type`; by default what its name's extension stands for")
+	flags.BoolVar(&o.json, "json", false, "print what the HTTP interface would answer instead of a curl command")
+	if err := parseWith(flags, args, 1, stderr, "chunksign presign [options] [FILE] signs an upload of a file and prints the curl command that sends it.\nIt is for whoever runs the server: allow and rate are not asked. It needs the server's environment.\nWhoever has what it prints may send the file, until it expires."); err != nil {
+		return err
+	}
+	o.file = flags.Arg(0)
+	f, sum, err := o.about()
+	if err != nil {
+		return err
+	}
+	service, err := o.service(ctx, getenv, stderr)
+	if err != nil {
+		return err
+	}
+	p := destination.Principal{ID: cmp.Or(o.user, "chunksign presign"), Claims: o.claims}
+	var signed destination.Presigned
+	if o.method == "POST" {
+		signed, err = service.PresignForm(ctx, p, o.destination, f, sum, o.expires, destination.Form{})
+	} else {
+		signed, err = service.PresignPut(ctx, p, o.destination, f, sum, o.expires)
+	}
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return printJSON(stdout, signed)
+	}
+	fmt.Fprintln(stdout, o.curl(signed))
+	fmt.Fprintf(stderr, "%s, until %s\n", signed.Grant.Key, signed.Expires.Format(time.RFC3339))
+	return nil
+}
+
+// about is what there is to say about the file, and its SHA-256 in base64 where
+// it is at hand.
+func (o *presignOptions) about() (f destination.File, sum string, err error) {
+	switch {
+	case o.destination == "":
+		return f, "", errors.New("-destination is missing; name one of the configuration's destinations")
+	case o.method != "PUT" && o.method != "POST":
+		return f, "", fmt.Errorf("-method is %q; write PUT or POST", o.method)
+	case o.expires < time.Second || o.expires > destination.MaxLinkDuration || o.expires%time.Second != 0:
+		return f, "", fmt.Errorf("-expires is %v; write whole seconds, from 1s to %v", o.expires, destination.MaxLinkDuration)
+	case o.file == "" && (o.name == "" || o.size == ""):
+		return f, "", errors.New("there is neither a FILE nor -name with -size; say which file is to be sent")
+	case o.file != "" && o.size != "":
+		return f, "", errors.New("-size is there beside a FILE, which has its own; leave one of them out")
+	}
+	f.Name = cmp.Or(o.name, filepath.Base(o.file))
+	f.Type = cmp.Or(o.mediaType, mime.TypeByExtension(filepath.Ext(f.Name)))
+	if o.file == "" {
+		f.Size, err = destination.ParseSize(o.size)
+		return f, "", err
+	}
+	r, err := os.Open(o.file)
+	if err != nil {
+		return f, "", fmt.Errorf("the file: %w", err)
+	}
+	defer r.Close()
+	hash := sha256.New()
+	if f.Size, err = io.Copy(hash, r); err != nil {
+		return f, "", fmt.Errorf("the file: %w", err)
+	}
+	return f, base64.StdEncoding.EncodeToString(hash.Sum(nil)), nil
+}
+
+// service is the server's own, without anybody's sign-in, rules and limits.
+func (o *presignOptions) service(ctx context.Context, getenv func(string) string, stderr io.Writer) (*destination.Service, error) {
+	c, err := config.Load(o.config, auth.ParseKeys, allow.Compile, policy.Session)
+	if err != nil {
+		return nil, err
+	}
+	w := wiring{config: c, getenv: getenv, logger: slog.New(slog.NewTextHandler(stderr, nil))}
+	if err := w.configured(ctx); err != nil {
+		return nil, err
+	}
+	for _, d := range c.Destinations {
+		d.Allow, d.Rate = nil, destination.Rate{}
+		if d.Name == o.destination && d.Key.PerUser() && o.user == "" {
+			return nil, fmt.Errorf("-user is missing, and the key of %s has {user}; say whose upload it is", d.Name)
+		}
+	}
+	presigner := presign.Presigner{Credentials: w.credentials}
+	sessions := sts.New(c.Stores, w.credentials, nil, time.Now)
+	return &destination.Service{
+		Destinations: c.Destinations, Grants: w.grants, Policy: policy.Session, Sessions: sessions,
+		Objects: verify.New(storesOf(c.Destinations), sessions.Own, nil), Links: presigner, Signer: presigner, Now: time.Now, Random: rand.Reader,
+	}, nil
+}
+
+// curl is the command, for a POSIX shell, that sends the file.
+func (o *presignOptions) curl(p destination.Presigned) string {
+	file := cmp.Or(o.file, p.Grant.Name)
+	words := []string{"curl", "--fail-with-body"}
+	if o.method == "PUT" {
+		words = append(words, "-T", quoted(file))
+		for _, name := range slices.Sorted(maps.Keys(p.Header)) {
+			words = append(words, "-H", quoted(name+": "+p.Header[name]))
+		}
+		return strings.Join(append(words, quoted(p.URL)), " ")
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Fields)) {
+		words = append(words, "--form-string", quoted(name+"="+p.Fields[name]))
+	}
+	// In a form's value curl gives ; and , a meaning, unless the file's name is in quotes.
+	name := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(file) + `"`
+	return strings.Join(append(words, "-F", quoted("file=@"+name), quoted(p.URL)), " ")
+}
+
+// quoted is a word of a POSIX shell.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+func printJSON(w io.Writer, p destination.Presigned) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // URLs hold &
+	e.SetIndent("", "  ")
+	err := e.Encode(struct {
+		URL     string            `json:"url"`
+		Headers map[string]string `json:"headers,omitempty"`
+		Fields  map[string]string `json:"fields,omitempty"`
+		Expires string            `json:"expires"`
+		Grant   string            `json:"grant"`
+		Key     string            `json:"key"`
+	}{p.URL, p.Header, p.Fields, p.Expires.Format(time.RFC3339), p.Token, p.Grant.Key})
+	if err == nil {
+		_, err = w.Write(b.Bytes())
+	}
+	return err
+}
