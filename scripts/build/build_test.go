@@ -23,12 +23,13 @@ func tinyTree(t *testing.T) string {
 		"web/src/worker.ts": `import { Go } from "wasm_exec"; import { both } from "./shared.ts";
 			declare const CORE_WASM: string;
 			postMessage([Go, both, CORE_WASM, import("./later.ts")]);`,
-		"web/src/later.ts":  `import { both } from "./shared.ts"; declare const KEEPER_WASM: string; export const keeper = [both, KEEPER_WASM];`,
-		"web/src/shared.ts": `export const both: string = "both";`,
-		"web/src/index.ts":  `declare const WORKER_JS: string; export const worker = new URL(WORKER_JS, import.meta.url);`,
-		"web/demo/demo.ts":  `import { worker } from "chunksign"; console.log(worker);`,
-		"web/demo/demo.css": `body { background: url(dot.svg) }`,
-		"web/demo/dot.svg":  `<svg xmlns="http://www.w3.org/2000/svg"/>`,
+		"web/src/later.ts":     `import { both } from "./shared.ts"; declare const KEEPER_WASM: string; export const keeper = [both, KEEPER_WASM];`,
+		"web/src/shared.ts":    `export const both: string = "both";`,
+		"web/src/index.ts":     `declare const WORKER_JS: string; export const worker = new URL(WORKER_JS, import.meta.url);`,
+		"web/src/evaporate.ts": `import { worker } from "chunksign"; export default worker;`,
+		"web/demo/demo.ts":     `import { worker } from "chunksign"; console.log(worker);`,
+		"web/demo/demo.css":    `body { background: url(dot.svg) }`,
+		"web/demo/dot.svg":     `<svg xmlns="http://www.w3.org/2000/svg"/>`,
 		"web/demo/index.html": `<html><head><link rel="icon" href="dot.svg"><link rel="stylesheet" href="./demo.css"></head>
 			<body><a href="#top">top</a><a href="/v1/destinations">list</a><script type="module" src="demo.ts"></script></body></html>`,
 	} {
@@ -94,6 +95,10 @@ func TestBuild(t *testing.T) {
 	library := follow(demo, `from"\./(chunksign-\w+\.js)"`)
 	if stable := follow("chunksign.js", `export \* from "\./(\S+)";`); stable != library {
 		t.Errorf("chunksign.js is %s, the demo uses %s", stable, library)
+	}
+	shim := follow("evaporate.js", `export \* from "\./(\S+)"; export \{ default \} from`)
+	if used := follow(shim, `from"\./(chunksign-\w+\.js)"`); used != library {
+		t.Errorf("evaporate.js uses %s, the demo %s", used, library)
 	}
 	worker := follow(library, `"(worker-\w+\.js)"`)
 	core := follow(worker, `"(core-\w+\.wasm)"`)

@@ -164,7 +164,7 @@ func (b Bundler) plugin() api.Plugin {
 		})
 		p.OnResolve(api.OnResolveOptions{Filter: `^chunksign$`}, func(api.OnResolveArgs) (api.OnResolveResult, error) {
 			if b.Library == "" {
-				return api.OnResolveResult{}, errors.New(`only the demo may import "chunksign"; import the file itself`)
+				return api.OnResolveResult{}, errors.New(`only the demo and the shim may import "chunksign"; import the file itself`)
 			}
 			return api.OnResolveResult{Path: "./" + b.Library, External: true}, nil
 		})

@@ -8,13 +8,14 @@
 // scripts/tinygo set it up) the modules are several times smaller.
 //
 // Each stage names what it makes by its content and hands the names to the
-// next, so that every file but three never changes under its name:
+// next, so that every file but four never changes under its name:
 //
 //	wasm/core, wasm/keeper → core-HASH.wasm, keeper-HASH.wasm   (compiler.go)
 //	web/src/worker.ts      → worker-HASH.js                     (bundle.go)
 //	web/src/index.ts       → chunksign-HASH.js                  (bundle.go)
+//	web/src/evaporate.ts   → evaporate-HASH.js, over the library
 //	web/demo/              → demo-HASH.js, .css, index.html     (page.go)
-//	                         chunksign.js, the stable entry
+//	                         chunksign.js, evaporate.js, the stable entries
 //	                         manifest.json: name → file, sizes  (dist.go)
 //
 // The folder is flat: a bundle finds its siblings by new URL(NAME, import.meta.url).
@@ -89,15 +90,16 @@ func run(ctx context.Context, want, out string, stdout, log io.Writer) error {
 type Built struct {
 	First  []File // JavaScript and wasm that an upload loads before its first part
 	Later  []File // what the library loads after that, or only on demand
+	Shim   []File // EvaporateJS's interface, for pages that import it
 	Page   []File // the demo's hashed files
-	Stable []File // index.html, chunksign.js, manifest.json
+	Stable []File // index.html, chunksign.js, evaporate.js, manifest.json
 	Maps   []File
 }
 
 // Files returns all of them, hashed ones first.
 func (b Built) Files() []File {
 	var all []File
-	for _, files := range [][]File{b.First, b.Later, b.Page, b.Maps, b.Stable} {
+	for _, files := range [][]File{b.First, b.Later, b.Shim, b.Page, b.Maps, b.Stable} {
 		all = append(all, files...)
 	}
 	return all
@@ -122,6 +124,10 @@ func build(ctx context.Context, tree string, compiler Compiler, cache Cache, log
 		return Built{}, err
 	}
 	bundler.Library = library.Entry.Path
+	shim, err := bundler.Script("web/src/evaporate.ts", "evaporate")
+	if err != nil {
+		return Built{}, err
+	}
 	page, err := bundler.Page("web/demo/index.html")
 	if err != nil {
 		return Built{}, err
@@ -130,17 +136,19 @@ func build(ctx context.Context, tree string, compiler Compiler, cache Cache, log
 	built := Built{
 		First: unique(library.First, worker.First, []File{core}),
 		Later: unique(library.Later, worker.Later, []File{keeper}),
+		Shim:  shim.First,
 		Page:  page.Files,
 		Stable: []File{
 			page.HTML,
 			{Name: "chunksign.js", Path: "chunksign.js", Data: []byte(`export * from "./` + library.Entry.Path + `";` + "\n")},
+			{Name: "evaporate.js", Path: "evaporate.js", Data: []byte(`export * from "./` + shim.Entry.Path + `"; export { default } from "./` + shim.Entry.Path + `";` + "\n")},
 		},
-		Maps: unique(library.Maps, worker.Maps, page.Maps),
+		Maps: unique(library.Maps, worker.Maps, shim.Maps, page.Maps),
 	}
-	if err := compress(cache, built.First, built.Later, built.Page, built.Stable); err != nil {
+	if err := compress(cache, built.First, built.Later, built.Shim, built.Page, built.Stable); err != nil {
 		return Built{}, err
 	}
-	manifest, err := manifest(built.First, built.Later, built.Page)
+	manifest, err := manifest(built.First, built.Later, built.Shim, built.Page)
 	if err != nil {
 		return Built{}, err
 	}

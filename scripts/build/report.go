@@ -41,7 +41,7 @@ func report(w io.Writer, c Compiler, built Built, record string) error {
 	now := totals{c.Version, sizesOf(built.First...), sizesOf(built.Later...)}
 
 	fmt.Fprintf(w, "wasm by %s\n\n%-34s %9s %9s %9s\n", c.Version, "bytes", "raw", "gzip", "brotli")
-	for _, files := range [][]File{built.First, built.Later, built.Page, built.Stable} {
+	for _, files := range [][]File{built.First, built.Later, built.Shim, built.Page, built.Stable} {
 		for _, f := range files {
 			row(f.Path, sizesOf(f))
 		}

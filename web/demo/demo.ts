@@ -10,15 +10,16 @@
  * @module
  */
 
-import { Uploader } from "chunksign";
+import { Uploader, type UploadWarning } from "chunksign";
 import { type Destination, limitsInWords, loadDestinations, NoDestinations, refusal } from "./destinations.ts";
 import { acceptDrops } from "./drop.ts";
 import { UploadList } from "./list.ts";
 import { Announcer, need, setText } from "./page.ts";
 import { inSlices } from "./painter.ts";
 import { trace } from "./row.ts";
+import { pick, type Source, sourceOf } from "./source.ts";
 import { Unfinished } from "./unfinished.ts";
-import { explain } from "./words.ts";
+import { explain, warn } from "./words.ts";
 
 /** Milliseconds that the page waits for the journal before it counts as loaded. */
 const patience = 5000;
@@ -49,20 +50,24 @@ const unfinished: Unfinished = new Unfinished({
 });
 
 /** Takes files: one that an interrupted upload waits for goes on with it. */
-async function take(chosen: Iterable<File>): Promise<void> {
+async function take(chosen: Iterable<Source>): Promise<void> {
   const { uploader } = current();
   await inSlices(chosen, (file) => {
     const pending = unfinished.take(file);
-    if (pending) list.goOn(file, uploader.resume(pending, file));
+    if (pending) list.goOn(file, uploader.resume(pending, file.from));
     else list.add(file);
   });
 }
 
-choose.addEventListener("click", () => files.click());
+choose.addEventListener("click", () => void (async () => {
+  const picked = await pick(current().destination.contentTypes);
+  if (picked) await take(picked);
+  else files.click();
+})());
 files.addEventListener("change", () => {
   const chosen = [...(files.files ?? [])];
   files.value = ""; // so that the same file may be chosen again
-  if (target) void take(chosen);
+  if (target) void take(chosen.map((f) => sourceOf(f)));
 });
 acceptDrops({
   ready: () => target !== undefined,
@@ -74,11 +79,6 @@ acceptDrops({
 addEventListener("beforeunload", (e) => {
   if (list.busy) e.preventDefault();
 });
-// Another tab may have finished one, or left one.
-document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "visible" && target) void refreshUnfinished();
-});
-
 async function refreshUnfinished(): Promise<void> {
   await unfinished.refresh();
 }
@@ -99,6 +99,17 @@ function hideProblem(): void {
   problem.hidden = true;
 }
 
+/** Shows what stops no upload and should be known. */
+function showNotice(warning: UploadWarning): void {
+  const words = warn(warning);
+  if (!words) return;
+  setText(need("#notice-title"), words.title);
+  setText(need("#notice-advice"), words.advice);
+  setText(need("#notice-code"), words.toSet);
+  need("#notice").hidden = false;
+}
+need("#notice-close").addEventListener("click", () => (need("#notice").hidden = true));
+
 /** Asks the server where files may go; what it says decides what the page offers. */
 async function begin(): Promise<void> {
   hideProblem();
@@ -118,7 +129,10 @@ async function begin(): Promise<void> {
     showProblem(`There is no destination “${wanted}” here`, names ? `Choose another one above: ${names}.` : "The server lets you upload nowhere. Ask who runs it.", "", "Ask again", () => void start());
     return;
   }
-  target = { destination, uploader: new Uploader({ destination: destination.name }) };
+  const uploader = new Uploader({ destination: destination.name });
+  uploader.addEventListener("pending", (e) => unfinished.show(e.detail));
+  uploader.addEventListener("warning", (e) => showNotice(e.detail));
+  target = { destination, uploader };
   choose.disabled = false;
   document.body.dataset["server"] = "ready";
   setText(need("#limits"), limitsInWords(destination));

@@ -51,7 +51,7 @@ export interface Refusal {
 }
 
 /** Why the destination does not take the file; undefined where it does. */
-export function refusal(file: File, d: Destination): Refusal | undefined {
+export function refusal(file: Pick<File, "size" | "type">, d: Destination): Refusal | undefined {
   if (file.size > d.maxSize) {
     return { code: "file_too_large", message: `It has ${bytes(file.size)}; “${d.name}” takes files up to ${bytes(d.maxSize)}.` };
   }

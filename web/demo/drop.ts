@@ -1,10 +1,12 @@
 /** Files dropped anywhere on the page; folders are walked. */
 
+import { type Source, sourceOf } from "./source.ts";
+
 export interface DropOptions {
   /** Whether files can be taken now; asked while they are dragged. */
   ready(): boolean;
   /** Takes what was dropped, a folder's files as they are found. */
-  take(files: AsyncIterable<File[]>): void;
+  take(files: AsyncIterable<Source[]>): void;
   /** Something dropped that could not be read. */
   unreadable(name: string): void;
 }
@@ -31,27 +33,57 @@ export function acceptDrops({ ready, take, unreadable }: DropOptions): void {
     if (!e.dataTransfer || !carriesFiles(e)) return;
     e.preventDefault(); // else the browser opens the file in place of the page
     if (!ready()) return;
-    // Entries must be asked for before this event ends.
-    const dropped: (File | FileSystemDirectoryEntry)[] = [];
+    // Entries and handles must be asked for before this event ends.
+    const files: Promise<Source>[] = [];
+    const folders: Folder[] = [];
     for (const item of e.dataTransfer.items) {
       if (item.kind !== "file") continue;
       const entry = item.webkitGetAsEntry();
-      const file = entry?.isDirectory ? (entry as FileSystemDirectoryEntry) : item.getAsFile();
-      if (file) dropped.push(file);
+      const file = item.getAsFile();
+      if (entry?.isDirectory) folders.push({ entry: entry as FileSystemDirectoryEntry, handle: handleOf(item) });
+      else if (file) files.push(handleOf(item).then((handle) => sourceOf(file, handle?.kind === "file" ? (handle as FileSystemFileHandle) : undefined)));
     }
-    take(filesOf(dropped, unreadable));
+    take(filesOf(files, folders, unreadable));
   });
 }
 
-async function* filesOf(dropped: (File | FileSystemDirectoryEntry)[], unreadable: (name: string) => void): AsyncGenerator<File[]> {
-  const files = dropped.filter((d) => d instanceof File);
-  if (files.length > 0) yield files;
-  for (const folder of dropped) {
-    if (!(folder instanceof File)) yield* walk(folder, unreadable);
+interface Folder {
+  entry: FileSystemDirectoryEntry;
+  handle: Promise<FileSystemHandle | null>;
+}
+
+/** Chromium gives what is dropped as a handle too, by which its upload can go on after a reload. */
+async function handleOf(item: DataTransferItem & { getAsFileSystemHandle?(): Promise<FileSystemHandle | null> }): Promise<FileSystemHandle | null> {
+  return item.getAsFileSystemHandle?.().catch(() => null) ?? null;
+}
+
+async function* filesOf(files: Promise<Source>[], folders: Folder[], unreadable: (name: string) => void): AsyncGenerator<Source[]> {
+  if (files.length > 0) yield Promise.all(files);
+  for (const { entry, handle } of folders) {
+    const folder = await handle;
+    if (folder?.kind === "directory") yield* walkHandle(folder as FileSystemDirectoryHandle, unreadable);
+    else yield* walk(entry, unreadable);
   }
 }
 
-async function* walk(folder: FileSystemDirectoryEntry, unreadable: (name: string) => void): AsyncGenerator<File[]> {
+/** Files of a folder that the page takes at a time. */
+const batch = 100;
+
+async function* walkHandle(folder: FileSystemDirectoryHandle, unreadable: (name: string) => void): AsyncGenerator<Source[]> {
+  const files: Source[] = [];
+  try {
+    for await (const handle of folder.values()) {
+      if (handle.kind === "directory") yield* walkHandle(handle, unreadable);
+      else files.push(...(await handle.getFile().then((file) => [sourceOf(file, handle)], () => (unreadable(handle.name), []))));
+      if (files.length >= batch) yield files.splice(0);
+    }
+  } catch {
+    unreadable(folder.name);
+  }
+  if (files.length > 0) yield files;
+}
+
+async function* walk(folder: FileSystemDirectoryEntry, unreadable: (name: string) => void): AsyncGenerator<Source[]> {
   const reader = folder.createReader();
   try {
     for (;;) {
@@ -70,9 +102,9 @@ async function* walk(folder: FileSystemDirectoryEntry, unreadable: (name: string
   }
 }
 
-async function open(entry: FileSystemFileEntry, unreadable: (name: string) => void): Promise<File | undefined> {
+async function open(entry: FileSystemFileEntry, unreadable: (name: string) => void): Promise<Source | undefined> {
   try {
-    return await new Promise<File>((resolve, reject) => entry.file(resolve, reject));
+    return sourceOf(await new Promise<File>((resolve, reject) => entry.file(resolve, reject)));
   } catch {
     unreadable(entry.name);
     return undefined;

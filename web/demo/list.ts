@@ -3,6 +3,7 @@ import type { Refusal } from "./destinations.ts";
 import { type Announcer, need, setText, toClipboard } from "./page.ts";
 import { inSlices, Painter } from "./painter.ts";
 import { Row, trace } from "./row.ts";
+import { type Source, sourceOf } from "./source.ts";
 import { Summary, totalsOf } from "./summary.ts";
 import { explain, spoken } from "./words.ts";
 
@@ -10,9 +11,9 @@ import { explain, spoken } from "./words.ts";
 export interface Surroundings {
   uploader(): Uploader;
   /** Why the destination takes no such file. */
-  refusal(file: File): Refusal | undefined;
+  refusal(file: Source): Refusal | undefined;
   /** An interrupted upload of this very file, taken off the list of those. */
-  pendingOf(file: File): Promise<PendingUpload | undefined>;
+  pendingOf(file: Source): Promise<PendingUpload | undefined>;
   /** A row is gone that may have left an interrupted upload behind. */
   dismissed(): void;
   announcer: Announcer;
@@ -53,19 +54,19 @@ export class UploadList {
   }
 
   /** Begins to upload a file, or says why not. Call it for many by inSlices. */
-  add(file: File): void {
+  add(file: Source): void {
     const row = this.insert(file);
     const no = this.around.refusal(file);
     if (no) row.fail({ ...no, status: 0, requestId: "", retryable: false, part: 0 });
-    else row.follow(this.around.uploader().upload(file), false);
+    else if (file.from) row.follow(this.around.uploader().upload(file.from), false);
   }
 
   /** Goes on with an interrupted upload that the caller began again. */
-  goOn(file: File, upload: Upload): void {
+  goOn(file: Source, upload: Upload): void {
     this.insert(file).follow(upload, true);
   }
 
-  private insert(file: File): Row {
+  private insert(file: Source): Row {
     const row = new Row(file, (changed, urgent) => this.changed(changed, urgent));
     this.rows.add(row);
     this.byElement.set(row.element, row);
@@ -91,6 +92,8 @@ export class UploadList {
         return row.upload?.pause();
       case "resume":
         return row.upload?.resume();
+      case "reauthenticate":
+        return this.around.uploader().reauthenticate();
       case "cancel":
         return row.upload?.cancel();
       case "dismiss":
@@ -108,13 +111,15 @@ export class UploadList {
   }
 
   /** Tries again, from what the store kept where it kept anything. */
-  private async retry(row: Row, file: File): Promise<void> {
+  private async retry(row: Row, file: Source): Promise<void> {
     const no = this.around.refusal(file);
     if (no) return row.fail({ ...no, status: 0, requestId: "", retryable: false, part: 0 });
     row.reset(file);
     const pending = await this.around.pendingOf(file);
     const uploader = this.around.uploader();
-    row.follow(pending ? uploader.resume(pending, file) : uploader.upload(file), pending !== undefined);
+    if (pending) row.follow(uploader.resume(pending, file.from), true);
+    else if (file.from) row.follow(uploader.upload(file.from), false);
+    else this.pickAgain(row);
   }
 
   /** Asks for a row's file once more; the one that the page has is of no use any longer. */
@@ -124,9 +129,9 @@ export class UploadList {
     input.addEventListener("change", () => {
       const file = input.files?.[0];
       if (!file) return;
-      if (file.name === row.file.name) return void this.retry(row, file);
+      if (file.name === row.file.name) return void this.retry(row, sourceOf(file));
       this.dismiss(row);
-      this.add(file);
+      this.add(sourceOf(file));
     });
     input.click();
   }

@@ -1,14 +1,15 @@
 import { UploadError, type Upload, type UploadedObject, type UploadProgress, type UploadState } from "chunksign";
 import { bytes, percent, splitName } from "./format.ts";
 import { copyOf, need, setBar, setIcon, setText } from "./page.ts";
-import { explain, progressWords } from "./words.ts";
+import type { Source } from "./source.ts";
+import { explain, inTrouble, progressWords } from "./words.ts";
 
 /** Why a row has no object: an UploadError, or a refusal of the page's own. */
 export type Failure = Pick<UploadError, "code" | "message" | "status" | "requestId" | "retryable" | "part">;
 
 const glyphs: Partial<Record<UploadState, string>> = { done: "check", failed: "alert", cancelled: "close" };
 const ended: ReadonlySet<UploadState> = new Set(["done", "failed", "cancelled"]);
-const resumable: ReadonlySet<UploadState> = new Set(["paused", "needs-auth"]);
+const resumable: ReadonlySet<UploadState> = new Set(["paused"]);
 const pausable: ReadonlySet<UploadState> = new Set(["queued", "preparing", "uploading", "offline"]);
 
 /**
@@ -28,14 +29,18 @@ export class Row {
   resumed = false;
 
   private drawn: UploadState | undefined;
+  private ticking = 0;
   private readonly words: Element;
   private readonly pace: Element;
   private readonly bar: Element;
   private readonly actions: Element;
   private readonly underWay: Element[];
+  private readonly toggle: HTMLButtonElement;
+  private readonly cancel: HTMLButtonElement;
+  private readonly signIn: HTMLButtonElement;
 
   /** @param changed is told of every change: urgent ones are those of state. */
-  constructor(public file: File, private readonly changed: (row: Row, urgent: boolean) => void) {
+  constructor(public file: Source, private readonly changed: (row: Row, urgent: boolean) => void) {
     const copy = copyOf("row-template");
     this.element = need<HTMLLIElement>("[data-upload]", copy);
     this.words = need(".words", copy);
@@ -43,11 +48,15 @@ export class Row {
     this.bar = need(".bar", copy);
     this.actions = need(".actions", copy);
     this.underWay = [...this.actions.children];
+    this.toggle = need("[data-action=pause]", copy);
+    this.cancel = need("[data-action=cancel]", copy);
+    this.signIn = need("[data-action=reauthenticate]", copy);
+    this.signIn.setAttribute("aria-label", `Try again: ${file.name}`);
     this.element.dataset["name"] = file.name;
     this.bar.setAttribute("aria-label", file.name);
     showName(need(".name", copy), file.name);
-    need("[data-action=cancel]", copy).setAttribute("aria-label", `Cancel ${file.name}`);
-    need("[data-action=cancel]", copy).setAttribute("title", "Cancel");
+    this.cancel.setAttribute("aria-label", `Cancel ${file.name}`);
+    this.cancel.title = "Cancel";
   }
 
   get ended(): boolean {
@@ -90,7 +99,7 @@ export class Row {
   }
 
   /** Forgets how it ended, before another try with this file. */
-  reset(file: File): void {
+  reset(file: Source): void {
     this.file = file;
     this.upload = this.object = this.error = undefined;
     this.enter("queued");
@@ -104,8 +113,10 @@ export class Row {
   draw(): void {
     if (this.state !== this.drawn) this.drawState();
     if (this.ended) return;
-    const p = this.progress ?? { state: "queued", total: this.file.size, sent: 0, confirmed: 0, parts: 0, partsDone: 0, speed: 0, secondsLeft: undefined };
-    const [words, pace] = progressWords(this.state, p);
+    const p: UploadProgress = this.progress ?? { state: "queued", total: this.file.size, sent: 0, confirmed: 0, parts: 0, partsDone: 0, speed: 0, secondsLeft: undefined, hashing: 0, sending: 0, waiting: 0, trouble: undefined };
+    const [words, pace] = progressWords(this.state, p, new Date());
+    this.element.toggleAttribute("data-trouble", this.state !== "paused" && inTrouble(p));
+    this.countDown(p);
     setText(this.words, this.resumed ? `Resumed · ${words}` : words);
     setText(this.pace, pace);
     // An empty file has nothing to send, and is not at its end for that.
@@ -117,14 +128,22 @@ export class Row {
     this.bar.setAttribute("aria-valuetext", `${sent}% sent, ${p.total > 0 ? percent(p.confirmed, p.total) : 0}% confirmed`);
   }
 
+  /** Nothing else happens while the next try is waited for: the seconds are counted here. */
+  private countDown({ trouble }: UploadProgress): void {
+    clearTimeout(this.ticking);
+    const left = (trouble?.retryAt?.getTime() ?? 0) - Date.now();
+    if (left > 0) this.ticking = window.setTimeout(() => this.changed(this, false), left % 1000);
+  }
+
   private drawState(): void {
     const { element, state, drawn } = this;
     const first = drawn === undefined;
     this.drawn = state;
     element.dataset["state"] = state;
+    if (this.ended) element.removeAttribute("data-trouble");
     if (this.ended || first || ended.has(drawn)) this.changeParts();
     if (this.ended) return;
-    const toggle = this.underWay[0] as HTMLButtonElement;
+    const { toggle, cancel } = this;
     const action = resumable.has(state) ? "resume" : "pause";
     if (first || toggle.dataset["action"] !== action) {
       const verb = action === "pause" ? "Pause" : "Resume";
@@ -135,9 +154,10 @@ export class Row {
     }
     // A hidden button loses the focus, and the keyboard its place.
     const idle = !pausable.has(state) && !resumable.has(state);
-    if (idle && toggle === document.activeElement) (this.underWay[1] as HTMLElement).focus();
+    if (idle && toggle === document.activeElement) cancel.focus();
     toggle.hidden = idle;
-    (this.underWay[1] as HTMLButtonElement).disabled = state === "cancelling";
+    this.signIn.hidden = state !== "needs-auth";
+    cancel.disabled = state === "cancelling";
   }
 
   /** Puts in what the state has: a bar and its buttons under way, an outcome at the end. */

@@ -1,7 +1,8 @@
 import type { PendingUpload, Upload, Uploader } from "chunksign";
-import { bytes, when } from "./format.ts";
-import { type Announcer, copyOf, need } from "./page.ts";
+import { bytes, percent, rate, when } from "./format.ts";
+import { type Announcer, copyOf, need, setText } from "./page.ts";
 import { showName } from "./row.ts";
+import { type Source, sourceOf } from "./source.ts";
 
 /** What this section needs of the page around it. */
 export interface Surroundings {
@@ -9,7 +10,7 @@ export interface Surroundings {
   /** Whether a row of this page shows the file already, so that it is not shown twice. */
   shown(name: string, size: number): boolean;
   /** Takes an upload that goes on. */
-  goOn(file: File, upload: Upload): void;
+  goOn(file: Source, upload: Upload): void;
   announcer: Announcer;
 }
 
@@ -30,16 +31,23 @@ export class Unfinished {
       const item = this.itemAt(input);
       const file = input.files?.[0];
       input.value = ""; // so that the same file may be chosen again
-      if (item && file) this.continueWith(item.pending, file);
+      if (item && file) this.continueWith(item.pending, sourceOf(file));
     });
   }
 
   /** Asks the journal, and shows what it knows. */
   async refresh(): Promise<void> {
-    const known = await this.around.uploader().pending();
+    this.show(await this.around.uploader().pending());
+  }
+
+  /** Shows what the journal knows, and what other tabs are doing. */
+  show(known: PendingUpload[]): void {
     const ids = new Set(known.map((p) => p.id));
     for (const id of this.items.keys()) if (!ids.has(id)) this.remove(id);
-    for (const p of known) if (!this.items.has(p.id) && !this.around.shown(p.name, p.size)) this.insert(p);
+    for (const p of known) {
+      if (!this.items.has(p.id) && !this.around.shown(p.name, p.size)) this.insert(p);
+      this.update(p);
+    }
     this.showOrHide();
   }
 
@@ -48,17 +56,17 @@ export class Unfinished {
    * time of the last change decides between two of the same name and size; alone it
    * decides nothing, for a copy has another and the parts are compared anyhow.
    */
-  take(file: File): PendingUpload | undefined {
-    return this.takeFrom([...this.items.values()].map(({ pending }) => pending), file);
+  take(file: Source): PendingUpload | undefined {
+    return this.takeFrom([...this.items.values()].map(({ pending }) => pending).filter((p) => !p.inOtherTab), file);
   }
 
   /** As take, from what the journal says now. */
-  async takeCurrent(file: File): Promise<PendingUpload | undefined> {
+  async takeCurrent(file: Source): Promise<PendingUpload | undefined> {
     return this.takeFrom(await this.around.uploader().pending(), file);
   }
 
-  private takeFrom(list: PendingUpload[], file: File): PendingUpload | undefined {
-    const same = list.filter((p) => p.name === file.name && p.size === file.size && p.expires > new Date());
+  private takeFrom(list: PendingUpload[], file: Source): PendingUpload | undefined {
+    const same = list.filter((p) => p.name === file.name && p.size === file.size);
     const found = same.find((p) => p.lastModified === file.lastModified) ?? same[0];
     if (found) this.remove(found.id);
     return found;
@@ -67,19 +75,30 @@ export class Unfinished {
   private insert(p: PendingUpload): void {
     const copy = copyOf("pending-template");
     const element = need("[data-pending]", copy);
-    const now = new Date();
-    const expired = p.expires <= now;
     element.dataset["pending"] = p.id;
     element.dataset["name"] = p.name;
     showName(need(".name", copy), p.name);
-    need(".words", copy).textContent = `${bytes(p.size)} · begun ${when(p.begun, now)} · ${expired ? "expired" : "expires"} ${when(p.expires, now)}`;
-    const go = need<HTMLButtonElement>("[data-action=continue]", copy);
-    go.hidden = expired;
-    go.setAttribute("aria-label", `Choose ${p.name} to go on with its upload`);
     need("[data-continue]", copy).setAttribute("aria-label", `The file ${p.name}`);
     need("[data-action=discard]", copy).setAttribute("aria-label", `Discard ${p.name}`);
     this.items.set(p.id, { pending: p, element });
     this.list.append(copy);
+  }
+
+  /** Brings an item up to date: who has the upload now, and how far that tab is. */
+  private update(p: PendingUpload): void {
+    const item = this.items.get(p.id);
+    if (!item) return;
+    const { element } = item;
+    const free = item.pending.inOtherTab && !p.inOtherTab;
+    item.pending = p;
+    element.toggleAttribute("data-elsewhere", p.inOtherTab);
+    setText(need(".words", element), p.inOtherTab ? elsewhere(p) : `${bytes(p.size)} · begun ${when(p.begun, new Date())} · expires ${when(p.expires, new Date())}`);
+    const go = need<HTMLButtonElement>("[data-action=continue]", element);
+    setText(go, p.canReopen ? "Go on" : "Choose the file to go on");
+    go.setAttribute("aria-label", p.canReopen ? `Go on with ${p.name}` : `Choose ${p.name} to go on with its upload`);
+    for (const button of element.querySelectorAll<HTMLButtonElement>(".actions > button")) button.hidden = p.inOtherTab;
+    if (p.inOtherTab) this.ask(element, false);
+    if (free) this.around.announcer.say("can go on here", p.name, p);
   }
 
   private remove(id: string): void {
@@ -100,6 +119,7 @@ export class Unfinished {
   private act({ pending, element }: { pending: PendingUpload; element: HTMLElement }, action: string): void {
     switch (action) {
       case "continue":
+        if (pending.canReopen) return this.continueWith(pending, { ...pending, from: undefined });
         return need<HTMLInputElement>("[data-continue]", element).click();
       case "discard":
         this.ask(element, true);
@@ -117,14 +137,14 @@ export class Unfinished {
     need(".ask", element).hidden = !asking;
   }
 
-  private continueWith(pending: PendingUpload, file: File): void {
+  private continueWith(pending: PendingUpload, file: Source): void {
     if (file.size !== pending.size) {
       this.complain(pending.id, `That is another file: “${file.name}” has ${exact(file.size, pending.size)}, and this upload is of ${exact(pending.size, file.size)}. Choose “${pending.name}”.`);
       return;
     }
     let upload: Upload;
     try {
-      upload = this.around.uploader().resume(pending, file);
+      upload = this.around.uploader().resume(pending, file.from);
     } catch (e) {
       this.complain(pending.id, e instanceof Error ? e.message : String(e));
       return;
@@ -156,6 +176,13 @@ export class Unfinished {
     message.textContent = words;
     message.hidden = false;
   }
+}
+
+/** What another tab is doing with an upload. */
+function elsewhere({ size, progress: p }: PendingUpload): string {
+  if (!p) return `${bytes(size)} · In another tab`;
+  const how = p.state === "paused" ? "paused" : p.state === "uploading" && p.speed > 0 ? rate(p.speed) : "";
+  return [`In another tab`, `${percent(p.sent, size)}% of ${bytes(size)}`, how].filter(Boolean).join(" · ");
 }
 
 /** A size, to the byte where the rounded ones would look the same. */

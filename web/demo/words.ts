@@ -1,12 +1,37 @@
 /** The library's states and error codes in words, with what to do. Pure. */
 
-import type { UploadProgress, UploadState } from "chunksign";
+import type { UploadProgress, UploadState, UploadWarning } from "chunksign";
 import { bytes, percent, rate, timeLeft } from "./format.ts";
 
+/** What is tried again, in the fewest words. */
+const troubles: Record<string, string> = {
+  network: "Connection lost",
+  stalled: "Connection stands still",
+  SlowDown: "The store is busy",
+  ServiceUnavailable: "The store is busy",
+  InternalError: "The store has trouble",
+  internal: "The server has trouble",
+  http_error: "The server does not answer",
+  store_unavailable: "The store does not answer",
+  rate_limited: "The server is busy",
+};
+
+/** Whether an upload stands still for something that is tried again. */
+export const inTrouble = (p: UploadProgress): boolean => p.trouble !== undefined && p.sending === 0;
+
+function troubleWords(p: UploadProgress, now: Date): string {
+  const { code, retryAt } = p.trouble!;
+  const seconds = Math.ceil(((retryAt?.getTime() ?? 0) - now.getTime()) / 1000);
+  return `${troubles[code] ?? "That did not work"}, trying again${seconds > 0 ? ` in ${seconds}\u00a0s` : ""}`;
+}
+
 /** A line for a file on its way: how far it is, and how fast. */
-export function progressWords(state: UploadState, p: UploadProgress): [words: string, pace: string] {
+export function progressWords(state: UploadState, p: UploadProgress, now: Date): [words: string, pace: string] {
   const share = `${percent(p.sent, p.total)}%`;
   const moved = p.total > 0 ? `${share} · ${bytes(p.sent)} of ${bytes(p.total)}` : bytes(0);
+  if (inTrouble(p) && (state === "preparing" || state === "uploading" || state === "finishing" || state === "cancelling")) {
+    return [state === "preparing" ? bytes(p.total) : moved, troubleWords(p, now)];
+  }
   switch (state) {
     case "queued":
       return [`${bytes(p.total)} · Waiting for its turn`, ""];
@@ -19,7 +44,7 @@ export function progressWords(state: UploadState, p: UploadProgress): [words: st
     case "offline":
       return [moved, "No network: goes on by itself"];
     case "needs-auth":
-      return [moved, "Sign in again, then resume"];
+      return [moved, "Sign in again to go on"];
     case "cancelling":
       return [moved, "Removing what was sent"];
     default:
@@ -55,6 +80,10 @@ const explanations: Record<string, Words> = {
   file_unreadable: ["The file can no longer be read", "It may have been moved, renamed, changed or on a drive that was taken out. Choose it again.", "pick"],
   file_changed: ["The file changed while it was being uploaded", "Wait until nothing writes to it any more, then choose it again.", "pick"],
   file_too_large: ["The file is too large", "This destination does not take files of this size.", "no"],
+  different_file: ["This is another file", "It has the name and the size of the one that was being uploaded, and other contents. Choose the right one; what has arrived is kept.", "pick"],
+  permission_denied: ["The browser was not allowed to read the file", "Allow it when the browser asks, or choose the file again.", "pick"],
+  in_other_tab: ["Another tab is working on this upload", "Go on there, or close that tab and try again."],
+  no_record: ["This upload is finished, or the browser has forgotten it", "Choose the file to upload it anew.", "pick"],
   key_taken: ["An object of this name is there already", "This destination never replaces what it has. Rename the file and choose it again.", "pick"],
   module_died: ["The uploader in this page stopped working", "Reload the page: the upload will be offered to you there, and goes on where it stopped."],
   token_failed: ["You may no longer be signed in", "Sign in again, then try again."],
@@ -107,9 +136,27 @@ export function explain(error: { code: string; message: string; status: number; 
   return { what: "The upload failed", advice: `${sentence(error.message)} ${kept}`.trim(), again: "same" };
 }
 
+/**
+ * A warning of the library's in words, for whoever looks after the page;
+ * undefined for those that pass by. `toSet` is to be copied as it is, "" for nothing.
+ */
+export function warn({ code, message }: UploadWarning): { title: string; advice: string; toSet: string } | undefined {
+  const titles: Record<string, string> = {
+    etag_not_exposed: "The bucket hides its ETags from this page",
+    journal_unavailable: "This browser window keeps no record of uploads",
+    journal_failed: "This browser could not note an upload",
+    record_set_aside: "An unfinished upload can no longer be read",
+  };
+  const title = titles[code];
+  if (!title) return undefined;
+  const [, text = message, toSet = ""] = /^(.*?)(\[\{.*)$/s.exec(message) ?? []; // JSON to set somewhere stands by itself
+  return { title, advice: toSet ? capital(text.trim()) : sentence(text), toSet };
+}
+
 /** A message as a sentence of its own. */
 function sentence(message: string): string {
   if (message === "") return "";
-  const capital = message.charAt(0).toUpperCase() + message.slice(1);
-  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
+  return /[.!?]$/.test(message) ? capital(message) : `${capital(message)}.`;
 }
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -18,6 +18,7 @@ export const op = {
   hashNew: 11,
   hashWrite: 12,
   hashSum: 13,
+  poolRate: 14,
 } as const;
 
 interface Exports {

@@ -7,9 +7,9 @@
  * @module
  */
 
-export { Uploader, type UploaderOptions, type UploadOptions } from "./uploader.ts";
+export { Uploader, type UploaderEventMap, type UploaderOptions, type UploadOptions } from "./uploader.ts";
 export type { Upload, UploadEventMap } from "./upload.ts";
-export type { PendingUpload, UploadedObject, UploadProgress, UploadState } from "./messages.ts";
+export type { PendingUpload, UploadedObject, UploadProgress, UploadState, UploadWarning } from "./messages.ts";
 export { UploadError } from "./errors.ts";
 export {
   createSigner,

@@ -140,7 +140,8 @@ export class Keeper {
             this.tell(err.message);
           } else if (err instanceof Died) {
             this.drop();
-            if (!again) throw err;
+            // One that does not start is tried until it counts as none: then that is said, not this.
+            if (!again && this.failedStarts === 0) throw err;
           } else {
             throw err;
           }

@@ -1,4 +1,4 @@
-import { Core, op } from "./core.ts";
+import { Core, CoreDied, op } from "./core.ts";
 import type { Reader, Writer } from "./codec.ts";
 
 /** Credentials for signing; `sessionToken` with those of STS. */
@@ -83,11 +83,15 @@ export async function createSigner(options: SignerOptions): Promise<Signer> {
   need(c?.accessKeyId, "credentials.accessKeyId", "the key's id, such as ASIA…");
   need(c?.secretAccessKey, "credentials.secretAccessKey", "the key's secret");
   need(region, "region", 'the store\'s region, such as "eu-west-1"');
-  const core = await (options.wasmURL ? Core.load(new URL(options.wasmURL, location.href)) : loadShared());
-  return new CoreSigner(core, options);
+  const { wasmURL } = options;
+  const load = wasmURL ? () => Core.load(new URL(wasmURL, location.href)) : loadShared;
+  return new CoreSigner(await load(), load, options);
 }
 
-function loadShared(): Promise<Core> {
+/** The module that all signers of the page use; another one where it is `dead`. */
+async function loadShared(dead?: Core): Promise<Core> {
+  const at = shared;
+  if (dead && (await at) === dead && shared === at) shared = undefined;
   shared ??= Core.load(new URL(CORE_WASM, import.meta.url)).catch((e: unknown) => {
     shared = undefined; // a later call tries again
     throw e;
@@ -96,21 +100,46 @@ function loadShared(): Promise<Core> {
 }
 
 class CoreSigner implements Signer {
-  private readonly handle: number;
+  private handle: number;
   private readonly now: () => number;
   private readonly object: string | undefined; // what is missing for signChunk
 
   constructor(
-    private readonly core: Core,
-    { credentials: c, region, endpoint, bucket = "", key = "", addressing, now = Date.now }: SignerOptions,
+    private core: Core,
+    private readonly load: (dead: Core) => Promise<Core>,
+    private readonly options: SignerOptions,
   ) {
+    const { bucket, key, now = Date.now } = options;
     this.now = now;
     this.object = !bucket ? "bucket" : !key ? "key" : undefined;
+    this.handle = this.register();
+  }
+
+  private register(): number {
+    const { credentials: c, region, endpoint, bucket = "", key = "", addressing } = this.options;
     const virtual = addressing ? addressing === "virtual" : !endpoint;
-    const m = core.message(op.signerNew);
+    const m = this.core.message(op.signerNew);
     m.str(c.accessKeyId).str(c.secretAccessKey).str(c.sessionToken ?? "");
     m.str(region).str(endpoint ?? `https://s3.${region}.amazonaws.com`).str(bucket).str(key).bool(virtual);
-    this.handle = core.call(m).u32();
+    return this.core.call(m).u32();
+  }
+
+  /** Asks the module; where it dies of that, asks another one once more. */
+  private async ask<T>(which: number, write: (m: Writer) => void, read: (r: Reader) => T): Promise<T> {
+    for (let again = true; ; again = false) {
+      const { core } = this;
+      try {
+        const m = core.message(which).u32(this.handle).i64(this.now());
+        write(m);
+        return read(core.call(m));
+      } catch (e) {
+        if (!(e instanceof CoreDied) || !again) throw e;
+        const other = await this.load(core);
+        if (this.core !== core) continue; // another call was first
+        this.core = other;
+        this.handle = this.register();
+      }
+    }
   }
 
   async signChunk({ uploadId, partNumber, body, payloadHash }: ChunkToSign): Promise<SignedRequest> {
@@ -121,18 +150,21 @@ class CoreSigner implements Signer {
     }
     const digest =
       typeof payloadHash === "string" ? unhex(payloadHash) : (payloadHash ?? (await sha256(body, "body or payloadHash")));
-    const m = this.core.message(op.signChunk).u32(this.handle).i64(this.now());
-    const r = this.core.call(m.str(uploadId).u32(partNumber).bytes(digest));
-    return { method: "PUT", url: r.str(), headers: readParams(r) };
+    return this.ask(
+      op.signChunk,
+      (m) => m.str(uploadId).u32(partNumber).bytes(digest),
+      (r) => ({ method: "PUT", url: r.str(), headers: readParams(r) }),
+    );
   }
 
   async sign(request: RequestToSign): Promise<SignedRequest> {
     const hash = request.payloadHash ?? hex(await sha256(request.body ?? "", "body"));
     const { origin, headers = {}, method, write } = parse(request);
-    const m = this.core.message(op.sign).u32(this.handle).i64(this.now());
-    write(m);
-    const r = this.core.call(m.str(hash));
-    return { method, url: origin + r.str(), headers: { ...headers, ...readParams(r) } };
+    return this.ask(
+      op.sign,
+      (m) => (write(m), m.str(hash)),
+      (r) => ({ method, url: origin + r.str(), headers: { ...headers, ...readParams(r) } }),
+    );
   }
 
   async presign(request: RequestToSign, { expiresIn = 900 }: { expiresIn?: number } = {}): Promise<string> {
@@ -141,9 +173,7 @@ class CoreSigner implements Signer {
     }
     const hash = request.payloadHash ?? (request.body === undefined ? "" : hex(await sha256(request.body, "body")));
     const { origin, write } = parse(request);
-    const m = this.core.message(op.presign).u32(this.handle).i64(this.now());
-    write(m);
-    return origin + this.core.call(m.str(hash).u32(expiresIn)).str();
+    return this.ask(op.presign, (m) => (write(m), m.str(hash).u32(expiresIn)), (r) => origin + r.str());
   }
 
   close(): void {

@@ -24,6 +24,11 @@ export class Upload extends EventTarget {
    */
   readonly result: Promise<UploadedObject>;
 
+  /** The object's key, "" until the server has said it; of a file of one part the `result` tells. */
+  key = "";
+  /** The store's ID of the multipart upload, "" until there is one. */
+  uploadId = "";
+
   private latest: UploadProgress;
   private resolve!: (o: UploadedObject) => void;
   private reject!: (reason: unknown) => void;
@@ -37,7 +42,7 @@ export class Upload extends EventTarget {
     private readonly control: Control,
   ) {
     super();
-    this.latest = { state: "queued", total: size, sent: 0, confirmed: 0, parts: 0, partsDone: 0, speed: 0, secondsLeft: undefined };
+    this.latest = { state: "queued", total: size, sent: 0, confirmed: 0, parts: 0, partsDone: 0, speed: 0, secondsLeft: undefined, hashing: 0, sending: 0, waiting: 0, trouble: undefined };
     this.result = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
@@ -77,6 +82,17 @@ export class Upload extends EventTarget {
   override addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
   override addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void {
     super.addEventListener(type, listener, options);
+  }
+
+  /** Its file has been opened: its size is known. @internal */
+  opened(size: number): void {
+    this.moved({ ...this.latest, total: size });
+  }
+
+  /** The store has begun it. @internal */
+  placed(key: string, uploadId: string): void {
+    this.key = key;
+    this.uploadId = uploadId;
   }
 
   /** @internal */

@@ -1,5 +1,6 @@
-import type { PendingUpload, Server, ToPage, ToWorker } from "./messages.ts";
-import { Upload } from "./upload.ts";
+import { type Listener, page, type Order, type Token } from "./page.ts";
+import type { JournalEntry, PendingUpload, Server, UploadWarning } from "./messages.ts";
+import type { Upload } from "./upload.ts";
 
 export interface UploaderOptions {
   /** The chunksign server: "https://uploads.example.com". By default the page's own origin. */
@@ -14,13 +15,30 @@ export interface UploaderOptions {
   withCredentials?: boolean;
   /** Bytes of a part: at least 5 MiB; 8 MiB by default. A file of over 10,000 such parts gets larger ones. */
   partSize?: number;
-  /** Parts under way at once, over all uploads of the page: 1 to 6, 4 by default. The last Uploader made decides. */
+  /** Parts under way at once, over all uploads of the page: 1 to 6, the most there may be; 6 by default. The last Uploader made decides. */
   concurrency?: number;
+  /** Bytes a second over all uploads of the page; unlimited by default. The last Uploader made decides. */
+  maxBytesPerSecond?: number;
+  /** Seconds after which a part whose bytes stand still is sent again: 1 to 3,600, 30 by default. */
+  stallTimeout?: number;
 }
 
 export interface UploadOptions {
   /** Stops the upload and rejects its result with the signal's reason. What the store has is kept. */
   signal?: AbortSignal;
+  /** A grant that the page has already, of this Uploader's destination and for this file; by default the server is asked for one. */
+  grant?: string;
+}
+
+/** The events of an Uploader. */
+export interface UploaderEventMap {
+  /**
+   * The list of unfinished uploads has changed, here or in another tab: one ended, one was left, a
+   * tab let go of one. `detail` is the list, as `pending()` gives it.
+   */
+  pending: CustomEvent<PendingUpload[]>;
+  /** Something that stops no upload and should be known; the console has it too. */
+  warning: CustomEvent<UploadWarning>;
 }
 
 /**
@@ -35,8 +53,10 @@ export interface UploadOptions {
  */
 export class Uploader extends EventTarget {
   private readonly server: Server;
-  private readonly token: UploaderOptions["token"];
   private readonly partSize: number;
+  private readonly stall: number; // ms
+  private readonly uploads = new Set<Upload>();
+  private readonly listener: Listener;
 
   constructor(options: UploaderOptions) {
     super();
@@ -50,160 +70,157 @@ export class Uploader extends EventTarget {
     } catch {
       throw new TypeError(`endpoint: "${String(endpoint)}"; give the server's URL, such as https://uploads.example.com`);
     }
-    this.partSize = options.partSize ?? 0;
-    if (options.partSize !== undefined && !(options.partSize >= 5 * 2 ** 20 && Number.isInteger(options.partSize))) {
-      throw new TypeError(`partSize: ${options.partSize}; S3 takes parts of 5242880 bytes (5 MiB) and more`);
+    const { partSize, concurrency, maxBytesPerSecond, stallTimeout } = options;
+    const whole = Number.isInteger;
+    if (partSize !== undefined && !(partSize >= 5 * 2 ** 20 && whole(partSize))) {
+      throw new TypeError(`partSize: ${partSize}; S3 takes parts of 5242880 bytes (5 MiB) and more`);
     }
-    const { concurrency } = options;
-    if (concurrency !== undefined && !(concurrency >= 1 && concurrency <= 6 && Number.isInteger(concurrency))) {
+    if (concurrency !== undefined && !(concurrency >= 1 && concurrency <= 6 && whole(concurrency))) {
       throw new TypeError(`concurrency: ${concurrency}; give 1 to 6: browsers open six connections to a host`);
     }
-    this.token = token;
+    if (maxBytesPerSecond !== undefined && !(maxBytesPerSecond >= 1 && (whole(maxBytesPerSecond) || maxBytesPerSecond === Infinity))) {
+      throw new TypeError(`maxBytesPerSecond: ${maxBytesPerSecond}; give whole bytes a second, such as 1000000, or Infinity for no bound`);
+    }
+    if (stallTimeout !== undefined && !(stallTimeout >= 1 && stallTimeout <= 3600)) {
+      throw new TypeError(`stallTimeout: ${stallTimeout}; give 1 to 3600 seconds`);
+    }
+    this.partSize = partSize ?? 0;
+    this.stall = Math.round((stallTimeout ?? 0) * 1000);
     this.server = {
       endpoint: url.href.replace(/\/+$/, ""),
       destination,
       headers,
       withCredentials,
-      token: token !== undefined,
+      token: page().token(token satisfies Token | undefined),
     };
-    if (concurrency !== undefined) page().say({ t: "concurrency", lanes: concurrency });
-  }
-
-  /** Begins to upload a file. */
-  upload(file: File, { signal }: UploadOptions = {}): Upload {
-    return this.start(file, null, signal);
+    this.listener = {
+      server: this.server,
+      warned: (detail) => void this.dispatchEvent(new CustomEvent("warning", { detail })),
+      pendingChanged: (list, known) => void this.reopenable(list, known).then((detail) => this.dispatchEvent(new CustomEvent("pending", { detail }))),
+    };
+    if (concurrency !== undefined) page().limit({ concurrency });
+    if (maxBytesPerSecond !== undefined) page().limit({ maxBytesPerSecond: maxBytesPerSecond === Infinity ? 0 : maxBytesPerSecond });
   }
 
   /**
-   * The interrupted uploads of this destination that no open tab is working on.
-   * Browsers forget a page's files with the page, so going on needs the file again.
+   * Begins to upload a file. A handle (of `showOpenFilePicker`, or of a dropped item's
+   * `getAsFileSystemHandle()`) lets an interrupted upload go on later without picking the file again.
    */
-  pending(): Promise<PendingUpload[]> {
-    return page().ask((ask) => ({ t: "pending", ask, endpoint: this.server.endpoint, destination: this.server.destination }));
+  upload(file: File | FileSystemFileHandle, { signal, grant }: UploadOptions = {}): Upload {
+    const order = { name: file.name, record: newRecord(), resumes: false };
+    if (file instanceof File) return this.start({ ...order, file }, file.size, signal, grant);
+    const open = async () => ({ file: await file.getFile(), handle: file });
+    return this.start({ ...order, file: open }, 0, signal, grant);
   }
 
   /**
-   * Goes on with an interrupted upload. The parts that the store has are read
-   * from the file and compared, and only what is missing is sent.
+   * The unfinished uploads of this destination that this tab is not working on.
+   * Browsers forget a page's files with the page, so going on needs the file
+   * again, except where its handle was kept (`canReopen`).
+   */
+  async pending(): Promise<PendingUpload[]> {
+    const { list, known } = await page().pending(this.server);
+    return this.reopenable(list, known);
+  }
+
+  /**
+   * Goes on with an unfinished upload. The parts that the store has are read
+   * from the file and compared, and only what is missing is sent. Another file of the
+   * same name and size is noticed: the upload fails with the code `different_file`
+   * and stays pending.
    *
-   * @throws TypeError where the file is not the one that was being uploaded.
+   * Without a file (`pending.canReopen`) the browser asks the user whether the page may
+   * read it once more; call this while a click is being handled.
+   *
+   * @throws TypeError where the file's size shows that it is not the one that was being uploaded.
    */
-  resume(pending: PendingUpload, file: File, { signal }: UploadOptions = {}): Upload {
-    if (file.size !== pending.size) {
-      throw new TypeError(`file: "${file.name}" has ${file.size} bytes; the upload of "${pending.name}" needs its ${pending.size}`);
+  resume(pending: PendingUpload, file?: File | FileSystemFileHandle, { signal }: Pick<UploadOptions, "signal"> = {}): Upload {
+    const { id: record, name, size } = pending;
+    const order = { name, record, resumes: true };
+    if (file instanceof File) {
+      check(file, pending);
+      return this.start({ ...order, file }, size, signal);
     }
-    return this.start(file, pending.id, signal);
+    const open = async () => {
+      const opened = file ? { file: await file.getFile(), handle: file } : await import("./handles.ts").then((h) => h.open(record, name));
+      check(opened.file, pending);
+      return opened;
+    };
+    return this.start({ ...order, file: open }, size, signal);
   }
 
-  /** Gives an interrupted upload up: removes what the store has of it. */
+  /** Gives an unfinished upload up: removes what the store has of it. */
   async discard(pending: PendingUpload): Promise<void> {
-    const upload = page().add((id) => ({ t: "discard", id, server: this.server, record: pending.id }), pending.name, pending.size, this.token);
+    const upload = this.start({ file: null, name: pending.name, record: pending.id, resumes: true }, pending.size, undefined);
+    upload.cancel();
     await upload.result.catch((e: { code?: string }) => {
       if (e.code !== "cancelled") throw e;
     });
   }
 
-  private start(file: File, record: string | null, signal: AbortSignal | undefined): Upload {
-    const { server, partSize } = this;
-    const upload = page().add((id) => ({ t: "start", id, server, file, partSize, record }), file.name, file.size, this.token);
+  /** Pauses every upload of this Uploader; see {@link Upload.pause}. */
+  pauseAll(options?: { force?: boolean }): void {
+    for (const u of this.uploads) u.pause(options);
+  }
+
+  /** Resumes every upload of this Uploader. */
+  resumeAll(): void {
+    for (const u of this.uploads) u.resume();
+  }
+
+  /** Cancels every upload of this Uploader. */
+  cancelAll(): void {
+    for (const u of this.uploads) u.cancel();
+  }
+
+  /**
+   * Says that the user has signed in again: every upload of the page in the state
+   * "needs-auth" goes on, with a token that the token function is asked for anew.
+   */
+  reauthenticate(): void {
+    page().signedIn();
+  }
+
+  override addEventListener<K extends keyof UploaderEventMap>(
+    type: K,
+    listener: (this: Uploader, event: UploaderEventMap[K]) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  override addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
+  override addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void {
+    super.addEventListener(type, listener, options);
+    page().listen(this.listener);
+    if (type === "pending") void page().pending(this.server); // which has the worker watch
+  }
+
+  private start(order: Pick<Order, "file" | "name" | "record" | "resumes">, size: number, signal: AbortSignal | undefined, grant?: string): Upload {
+    const upload = page().add({ ...order, server: grant ? { ...this.server, grant } : this.server, partSize: this.partSize, stall: this.stall, listener: this.listener }, size);
+    this.uploads.add(upload);
+    const over = (): void => void this.uploads.delete(upload);
+    upload.result.then(over, over);
     if (signal) upload.follow(signal);
     return upload;
   }
-}
 
-/** The page's one worker, and the uploads that run in it. */
-class Page {
-  private readonly uploads = new Map<number, { upload: Upload; token: UploaderOptions["token"] }>();
-  private readonly asked = new Map<number, (list: PendingUpload[]) => void>();
-  private last = 0;
-
-  private constructor(private readonly worker: Worker) {
-    worker.addEventListener("message", (e: MessageEvent<ToPage>) => this.hear(e.data));
-    worker.addEventListener("error", (e) => {
-      e.preventDefault();
-      this.died(e.message);
-    });
-    addEventListener("online", () => this.say({ t: "online", on: true }));
-    addEventListener("offline", () => this.say({ t: "online", on: false }));
-  }
-
-  static open(): Page {
-    const url = new URL(WORKER_JS, import.meta.url);
-    if (url.origin === location.origin) return new Page(new Worker(url, { type: "module" }));
-    // Browsers run no worker from another origin, but one of our own may import it.
-    const blob = URL.createObjectURL(new Blob([`import ${JSON.stringify(url.href)};`], { type: "text/javascript" }));
-    return new Page(new Worker(blob, { type: "module" }));
-  }
-
-  say(message: ToWorker): void {
-    this.worker.postMessage(message);
-  }
-
-  ask(make: (ask: number) => ToWorker): Promise<PendingUpload[]> {
-    const ask = ++this.last;
-    return new Promise((resolve) => {
-      this.asked.set(ask, resolve);
-      this.say(make(ask));
-    });
-  }
-
-  add(make: (id: number) => ToWorker, name: string, size: number, token: UploaderOptions["token"]): Upload {
-    const id = ++this.last;
-    const upload = new Upload(name, size, {
-      pause: (force) => this.say({ t: "pause", id, force }),
-      resume: () => this.say({ t: "resume", id }),
-      cancel: () => this.say({ t: "cancel", id }),
-      stop: () => this.say({ t: "stop", id }),
-    });
-    this.uploads.set(id, { upload, token });
-    this.say(make(id));
-    return upload;
-  }
-
-  private hear(m: ToPage): void {
-    switch (m.t) {
-      case "progress":
-        this.uploads.get(m.id)?.upload.moved(m.progress);
-        break;
-      case "done":
-        this.uploads.get(m.id)?.upload.done(m.object);
-        this.uploads.delete(m.id);
-        break;
-      case "failed":
-        this.uploads.get(m.id)?.upload.failed(m.error);
-        this.uploads.delete(m.id);
-        break;
-      case "token":
-        void this.giveToken(m.ask, this.uploads.get(m.id)?.token);
-        break;
-      case "pending":
-        this.asked.get(m.ask)?.(m.list);
-        this.asked.delete(m.ask);
-        break;
-      case "warning":
-        console.warn(`chunksign: ${m.message}`);
-    }
-  }
-
-  /** Ends what the worker was doing; the next call starts another. */
-  private died(why: string): void {
-    if (opened === this) opened = undefined;
-    this.worker.terminate();
-    const message = `the upload worker could not run: ${why || "it failed to load"}; reload the page, and check that its Content-Security-Policy allows 'wasm-unsafe-eval' and worker-src`;
-    for (const id of [...this.uploads.keys()]) {
-      this.hear({ t: "failed", id, error: { code: "module_died", message, status: 0, requestId: "", retryable: true, part: 0 } });
-    }
-    for (const ask of [...this.asked.keys()]) this.hear({ t: "pending", ask, list: [] });
-  }
-
-  private async giveToken(ask: number, token: UploaderOptions["token"]): Promise<void> {
+  private async reopenable(list: JournalEntry[], known: string[]): Promise<PendingUpload[]> {
+    let have = new Set<string>();
     try {
-      this.say({ t: "token", ask, token: typeof token === "function" ? await token() : (token ?? null), error: "" });
-    } catch (e) {
-      this.say({ t: "token", ask, token: null, error: e instanceof Error ? e.message : String(e) });
+      // The journal knows of no upload whose file has a handle where there are no handles.
+      if ("FileSystemFileHandle" in globalThis) have = await (await import("./handles.ts")).reopenable(known);
+    } catch {
+      // Without the store of handles the file is picked again.
     }
+    return list.map((p) => ({ ...p, canReopen: have.has(p.id) }));
   }
 }
 
-let opened: Page | undefined;
-const page = (): Page => (opened ??= Page.open());
+function check(file: File, { name, size }: PendingUpload): void {
+  if (file.size === size) return;
+  throw new TypeError(`file: "${file.name}" has ${file.size} bytes; the upload of "${name}" needs its ${size}`);
+}
+
+/** A name for the journal: a-z, 0-9 and "-". */
+function newRecord(): string {
+  const random = [...crypto.getRandomValues(new Uint32Array(2))].map((n) => n.toString(36)).join("");
+  return `${Date.now().toString(36)}-${random}`;
+}

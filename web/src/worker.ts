@@ -9,30 +9,16 @@ import { Tokens } from "./worker/server.ts";
 declare const self: DedicatedWorkerGlobalScope;
 
 const say = (message: ToPage): void => self.postMessage(message);
-const tokens = new Tokens((ask, id) => say({ t: "token", ask, id }));
-const records = new Records((message) => say({ t: "warning", message }));
+const tokens = new Tokens((ask, token) => say({ t: "token", ask, token }));
+const records = new Records((warning) => say({ t: "warning", id: 0, warning }));
 
-// Messages wait for the module in the order in which they came.
 const driver = Core.load(new URL(CORE_WASM, import.meta.url)).then((core) => new Driver(core, records, tokens, say));
-let turn: Promise<unknown> = driver;
+driver.catch((e: unknown) => say({ t: "died", why: `the signing module could not be loaded: ${e instanceof Error ? e.message : String(e)}` }));
 
 self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
-  if (data.t === "token") {
-    tokens.given(data.ask, data.token, data.error);
-    return;
-  }
-  turn = turn.then(
-    async () => (await driver).hear(data),
-    (e: unknown) => failed(data, e),
-  );
+  if (data.t === "token") tokens.given(data.ask, data.token, data.error);
+  else if (data.t === "ping") say({ t: "alive" });
+  // Messages wait for the module, and stay in the order in which they came.
+  else void driver.then((d) => d.hear(data), () => undefined);
 });
-
-function failed(m: ToWorker, e: unknown): void {
-  const message = `the signing module could not be loaded: ${e instanceof Error ? e.message : String(e)}`;
-  if (m.t === "start" || m.t === "discard") {
-    say({ t: "failed", id: m.id, error: { code: "module_died", message, status: 0, requestId: "", retryable: true, part: 0 } });
-  } else if (m.t === "pending") {
-    say({ t: "pending", ask: m.ask, list: [] });
-  }
-  throw e;
-}
+say({ t: "alive" });

@@ -3,15 +3,18 @@
  * store, a real browser, real files. Every test gets a server of its own.
  */
 
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { createHash, randomFillSync } from "node:crypto";
+import { createDecipheriv, createHash, hkdfSync, randomFillSync } from "node:crypto";
+import { createServer, request } from "node:http";
 import { createReadStream, createWriteStream, existsSync } from "node:fs";
-import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { once } from "node:events";
+import { inflateRawSync } from "node:zlib";
 import puppeteer from "puppeteer-core";
 
 /** The server, as `make build` leaves it. */
@@ -20,6 +23,13 @@ if (!existsSync(binary)) throw new Error(`${binary} is not there; \`make build\`
 
 /** Which browser the tests drive: "chrome" or "firefox". */
 export const browserName = process.env["CHUNKSIGN_BROWSER"] === "firefox" ? "firefox" : "chrome";
+
+/**
+ * The destination that uploads go to: "demo", or "demo-presigned", for which the
+ * server signs. In pages that openDemo opened it is a global of the same name.
+ */
+export const destination = process.env["CHUNKSIGN_DESTINATION"] ?? "demo";
+export const presigned = destination === "demo-presigned";
 
 const chromeArgs = [
   "--no-sandbox",
@@ -39,6 +49,7 @@ const chromeArgs = [
  * @property {import("puppeteer-core").Browser} browser
  * @property {() => string} log  what the server has written to stderr so far
  * @property {() => Promise<void>} stop  ends the server before the test does
+ * @property {(key: string) => Promise<string>} stored  the SHA-256 of an object
  */
 
 /**
@@ -61,18 +72,25 @@ export async function stage(t, { serverArgs = [], browserArgs = [] } = {}) {
   endings.push(server.stop);
   const browser = await launch(browserArgs);
   endings.push(() => browser.close());
-  return { ...server, data, tmp, browser };
+  return { ...server, data, tmp, browser, stored: (key) => sha256(join(data, "demo", key)) };
 }
 
-/** @param {string[]} args */
-async function startServer(args) {
-  const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });
+/**
+ * @param {string[]} args
+ * @param {(piece: string) => void} [hear] gets the log as it is written
+ * @param {Record<string, string>} [given] of its environment, beside ours
+ */
+export async function startServer(args, hear, given) {
+  const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...given } });
   let log = "";
-  child.stderr.on("data", (b) => (log += b));
-  const stop = async () => {
-    if (child.exitCode === null) {
-      child.kill("SIGTERM");
-      await once(child, "exit");
+  child.stderr.setEncoding("utf8").on("data", (piece) => {
+    log += piece;
+    hear?.(piece);
+  });
+  const stop = async (/** @type {NodeJS.Signals} */ signal = "SIGTERM") => {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill(signal);
+      await once(child, "close");
     }
   };
   const lines = createInterface({ input: child.stdout });
@@ -85,19 +103,27 @@ async function startServer(args) {
   return { url: first.trim(), log: () => log, stop };
 }
 
-/** @param {string[]} [extra] */
-export function launch(extra = []) {
+/**
+ * @param {string[]} [extra]
+ * @param {Record<string, unknown>} [prefs] of Firefox
+ */
+export function launch(extra = [], prefs = {}) {
+  // Without a locale Chromium garbles the names of files that are not ASCII.
+  const env = { ...process.env, LC_ALL: "C.UTF-8" };
   if (browserName === "firefox") {
     return puppeteer.launch({
       browser: "firefox",
       executablePath: process.env["FIREFOX"] ?? "/usr/bin/firefox-esr",
       headless: true,
+      env,
       args: extra,
+      extraPrefsFirefox: prefs,
     });
   }
   return puppeteer.launch({
     executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
     headless: true,
+    env,
     args: [...chromeArgs, ...extra],
     protocolTimeout: 300_000,
   });
@@ -107,11 +133,12 @@ export function launch(extra = []) {
  * Opens the demo page and waits until it is ready. What it logs as an error
  * fails the test, unless `expected` says that it is.
  *
- * @param {Stage} s
+ * @param {Pick<Stage, "url" | "browser">} s
  * @param {{ path?: string, page?: import("puppeteer-core").Page }} [options]
  */
-export async function openDemo(s, { path = "", page } = {}) {
+export async function openDemo(s, { path = presigned ? `?destination=${destination}` : "", page } = {}) {
   page ??= await s.browser.newPage();
+  await page.evaluateOnNewDocument((to) => void (/** @type {any} */ (window).destination = to), destination);
   await page.goto(new URL(path, s.url).href);
   await page.waitForSelector("body[data-ready=true]");
   return page;
@@ -169,10 +196,11 @@ export async function objects(dir) {
  * @param {string} data
  */
 export async function orphanParts(data) {
-  const names = await readdir(data, { recursive: true });
+  const names = await readdir(data, { recursive: true }).catch(() => readdir(data, { recursive: true }));
   const parts = [];
   for (const name of names) {
-    if (name.includes(".sgwtmp/multipart/") && (await stat(join(data, name))).isFile()) parts.push(name);
+    // The store may be removing them.
+    if (name.includes(".sgwtmp/multipart/") && (await stat(join(data, name)).catch(() => undefined))?.isFile()) parts.push(name);
   }
   return parts;
 }
@@ -196,4 +224,174 @@ export async function giveFiles(page, ...paths) {
   await page.evaluate((input) => {
     /** @type {any} */ (window).files = [.../** @type {FileList} */ (input.files)];
   }, input);
+}
+
+/**
+ * Presses a row's button as soon as its bar has passed a tenth: of these files
+ * that is more than what is under way at once, so the store has parts.
+ *
+ * @param {import("puppeteer-core").Page} page
+ * @param {string} name
+ * @param {string} action
+ */
+export const pressUnderWay = (page, name, action) =>
+  page.evaluate(
+    (name, action) =>
+      new Promise((resolve) => {
+        const look = () => {
+          const row = document.querySelector(`[data-upload][data-name="${name}"][data-state="uploading"]`);
+          const button = row?.querySelector(`[data-action="${action}"]`);
+          if (button instanceof HTMLElement && Number(row?.querySelector("[role=progressbar]")?.getAttribute("aria-valuenow")) > 10) {
+            button.click();
+            resolve(undefined);
+          } else requestAnimationFrame(look);
+        };
+        look();
+      }),
+    name,
+    action,
+  );
+
+/**
+ * Waits until the journal has an upload, by what another tab sees: it is written
+ * with the first part on its way, and who goes before begins anew.
+ *
+ * @param {Pick<Stage, "url" | "browser">} s
+ * @param {import("puppeteer-core").Page} [other] the tab
+ */
+export async function recorded(s, other) {
+  const tab = await openDemo(s, other && { page: other });
+  await tab.evaluate(async () => {
+    const { Uploader } = await import(/** @type {string} */ ("/chunksign/chunksign.js"));
+    const uploader = new Uploader({ destination });
+    while ((await uploader.pending()).length === 0);
+  });
+  await tab.close();
+}
+
+/**
+ * Runs a function in every upload worker that a page starts, before the worker's
+ * own code, to break something there. It gets the worker's number on that page,
+ * from 1, and the argument. It is carried over as text, so it sees nothing of the test.
+ *
+ * @template {boolean | number | string | undefined} A
+ * @param {import("puppeteer-core").Page} page before it goes anywhere
+ * @param {(worker: number, argument: A) => void} what
+ * @param {A} [argument]
+ */
+export async function inWorkers(page, what, argument) {
+  await page.evaluateOnNewDocument((what, argument) => {
+    const Real = Worker;
+    let made = 0;
+    window.Worker = /** @type {any} */ (function (/** @type {URL} */ url, /** @type {WorkerOptions} */ options) {
+      // What is posted before the real code listens is kept for it.
+      const code = `
+        const early = [];
+        const keep = (e) => early.push(e.data);
+        addEventListener("message", keep);
+        (${what})(${++made}, ${argument});
+        await import(${JSON.stringify(String(url))});
+        removeEventListener("message", keep);
+        for (const data of early) dispatchEvent(new MessageEvent("message", { data }));`;
+      return new Real(URL.createObjectURL(new Blob([code], { type: "text/javascript" })), options);
+    });
+  }, String(what), JSON.stringify(argument));
+}
+
+/**
+ * The parts that the embedded store took, by its own log (-log debug): before
+ * the upload's last look at what there is, by ListParts, and after it. Where the
+ * server completes the upload it lists the parts once more.
+ *
+ * @param {string} log
+ */
+export function partsReceived(log) {
+  /** @type {number[][]} parts between the lists */
+  const taken = [[]];
+  for (const line of log.split("\n")) {
+    const m = /msg=s3 method=(GET|PUT) .*partNumber=(\d+|"") uploadId=[^" ]+ status=200/.exec(line);
+    if (m?.[1] === "GET") taken.push([]);
+    else if (m?.[1] === "PUT") taken.at(-1)?.push(Number(m[2]));
+  }
+  const last = taken.length - (presigned ? 2 : 1);
+  assert.ok(last > 0, "no ListParts in the log");
+  return { before: new Set(taken.slice(0, last).flat()), after: taken.slice(last).flat() };
+}
+
+/**
+ * A server in front of the real one, on an origin of its own: `look` may answer a
+ * request itself, by the status that it returns, and may hold it until then.
+ *
+ * @param {import("node:test").TestContext} t
+ * @param {(request: import("node:http").IncomingMessage) => number | undefined | Promise<number | undefined>} look
+ */
+export async function gate(t, look) {
+  let target = "";
+  const server = createServer(async (incoming, outgoing) => {
+    const status = await look(incoming);
+    if (status !== undefined) {
+      incoming.resume();
+      outgoing.writeHead(status, { "Content-Type": "application/problem+json" });
+      outgoing.end(JSON.stringify({ title: "No", status, code: status === 401 ? "unauthenticated" : "internal", detail: "not this time" }));
+      return;
+    }
+    const { method, headers, url = "/" } = incoming;
+    const on = request(new URL(url, target), { method, headers: { ...headers, host: new URL(target).host } }, (reply) => {
+      outgoing.writeHead(reply.statusCode ?? 502, reply.headers);
+      reply.pipe(outgoing);
+    });
+    on.on("error", () => outgoing.destroy());
+    incoming.pipe(on);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  return { origin: `http://127.0.0.1:${port}`, to: (/** @type {string} */ url) => void (target = url) };
+}
+
+/**
+ * What the embedded store sealed into a session token (server/devstore/session.go),
+ * and what it sealed it with.
+ *
+ * @param {string} data the store's folder
+ * @param {string} token the session token
+ */
+export async function openSession(data, token) {
+  const key = await devstoreKey(data, "session tokens", 32);
+  const label = "chunksign session token 1";
+  const sealed = Buffer.from(token, "base64url");
+  const opened = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, 12)).setAAD(Buffer.from(label));
+  opened.setAuthTag(sealed.subarray(-16));
+  const session = JSON.parse(inflateRawSync(Buffer.concat([opened.update(sealed.subarray(12, -16)), opened.final()])).toString());
+  return { key, label, session };
+}
+
+/**
+ * What the embedded store derives from its secret for a purpose (server/devstore/keys.go).
+ *
+ * @param {string} data the store's folder
+ * @param {string} what
+ * @param {number} bytes
+ */
+export async function devstoreKey(data, what, bytes) {
+  const secret = await readFile(join(data, ".chunksign-secret"));
+  return new Uint8Array(hkdfSync("sha256", secret, "", `chunksign devstore ${what}`, bytes));
+}
+
+/**
+ * Waits until something that nothing tells of has come about.
+ *
+ * @param {string} what
+ * @param {() => Promise<boolean>} look
+ */
+export async function until(what, look) {
+  const deadline = Date.now() + 60_000;
+  while (!(await look())) {
+    if (Date.now() > deadline) throw new Error(`after a minute it is not so that ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }

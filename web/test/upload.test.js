@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { giveFiles, objects, openDemo, orphanParts, randomFile, sha256, stage } from "./harness.js";
+import { browserName, destination, giveFiles, objects, openDemo, orphanParts, partsReceived, randomFile, recorded, sha256, stage } from "./harness.js";
 
 const MiB = 1 << 20;
 
@@ -44,12 +44,19 @@ test("a reload in the middle goes on from the parts that the store confirms", as
   const file = await randomFile(s.tmp, "long.bin", 320 * MiB);
   let page = await openDemo(s);
   await giveFiles(page, file.path);
+  await page.evaluate(async () => {
+    const { Uploader } = await import(/** @type {string} */ ("/chunksign/chunksign.js"));
+    const w = /** @type {any} */ (window);
+    const upload = (w.upload = new Uploader({ destination, partSize: 5 << 20 }).upload(w.files[0]));
+    await new Promise((resolve) => upload.addEventListener("progress", () => upload.progress.partsDone >= 5 && resolve(upload.pause())));
+  });
+  await recorded(s);
   // The page goes away as soon as ten parts are confirmed, with others under way.
   await Promise.all([
     page.waitForNavigation({ timeout: 120_000 }),
-    page.evaluate(async () => {
-      const { Uploader } = await import(/** @type {string} */ ("/chunksign/chunksign.js"));
-      const upload = new Uploader({ destination: "demo", partSize: 5 << 20 }).upload(/** @type {any} */ (window).files[0]);
+    page.evaluate(() => {
+      const { upload } = /** @type {any} */ (window);
+      upload.resume();
       upload.addEventListener("progress", () => {
         if (upload.progress.partsDone >= 10) location.reload();
       });
@@ -63,7 +70,7 @@ test("a reload in the middle goes on from the parts that the store confirms", as
   await giveFiles(page, file.path);
   const object = await page.evaluate(async () => {
     const { Uploader } = await import(/** @type {string} */ ("/chunksign/chunksign.js"));
-    const uploader = new Uploader({ destination: "demo" });
+    const uploader = new Uploader({ destination });
     const [pending] = await uploader.pending();
     return uploader.resume(pending, /** @type {any} */ (window).files[0]).result;
   });
@@ -77,29 +84,27 @@ test("a reload in the middle goes on from the parts that the store confirms", as
   assert.deepEqual(after.filter((n) => listed.has(n)), [], "parts that the store had confirmed were sent again");
   assert.equal(await page.evaluate(async () => {
     const { Uploader } = await import(/** @type {string} */ ("/chunksign/chunksign.js"));
-    return (await new Uploader({ destination: "demo" }).pending()).length;
+    return (await new Uploader({ destination }).pending()).length;
   }), 0, "the journal has forgotten the finished upload");
 });
 
-/**
- * The parts that the embedded store took, by its own log: before the one
- * ListParts and after it.
- *
- * @param {string} log
- */
-function partsReceived(log) {
-  const before = new Set();
-  /** @type {number[]} */
-  const after = [];
-  let listed = false;
-  for (const line of log.split("\n")) {
-    const m = /msg=s3 method=(GET|PUT) .*partNumber=(\d+|"") uploadId=[^" ]+ status=200/.exec(line);
-    if (m?.[1] === "GET") listed = true;
-    else if (m?.[1] === "PUT" && listed) after.push(Number(m[2]));
-    else if (m?.[1] === "PUT") before.add(Number(m[2]));
-  }
-  assert.ok(listed, "no ListParts in the log");
-  return { before, after };
+// Chromium drops a blob's stream that only a pending read refers to, and the
+// read never ends: of uploads of 512 MiB, one in fifteen stood still.
+// gc() is V8's, so this is Chromium's test.
+if (browserName === "chrome") {
+  test("an upload ends however often the browser collects garbage", async (t) => {
+    const s = await stage(t, { browserArgs: ["--js-flags=--expose-gc"] });
+    const file = await randomFile(s.tmp, "film.bin", 64 * MiB);
+    const page = await openDemo(s);
+    await giveFiles(page, file.path);
+    const [worker] = page.workers(); // the demo page has asked it for interrupted uploads
+    await worker?.evaluate(() => void setInterval(/** @type {any} */ (globalThis).gc, 5));
+    const object = await page.evaluate(async () => {
+      const { Uploader } = await import(/** @type {string} */ ("/chunksign/chunksign.js"));
+      return new Uploader({ destination }).upload(/** @type {any} */ (window).files[0]).result;
+    });
+    assert.equal(await sha256(join(s.data, "demo", object.key)), file.sha256);
+  });
 }
 
 test("a cancel leaves no parts behind", async (t) => {
@@ -109,7 +114,7 @@ test("a cancel leaves no parts behind", async (t) => {
   await giveFiles(page, file.path);
   const code = await page.evaluate(async () => {
     const { Uploader } = await import(/** @type {string} */ ("/chunksign/chunksign.js"));
-    const uploader = new Uploader({ destination: "demo", partSize: 5 << 20 });
+    const uploader = new Uploader({ destination, partSize: 5 << 20 });
     const upload = uploader.upload(/** @type {any} */ (window).files[0]);
     upload.addEventListener("progress", () => {
       if (upload.progress.partsDone >= 5) upload.cancel();
@@ -129,7 +134,7 @@ test("an unfinished upload can be discarded without its file", async (t) => {
   await giveFiles(page, file.path);
   const code = await page.evaluate(async () => {
     const { Uploader } = await import(/** @type {string} */ ("/chunksign/chunksign.js"));
-    const uploader = new Uploader({ destination: "demo", partSize: 5 << 20 });
+    const uploader = new Uploader({ destination, partSize: 5 << 20 });
     const stop = new AbortController();
     const upload = uploader.upload(/** @type {any} */ (window).files[0], { signal: stop.signal });
     upload.addEventListener("progress", () => {
@@ -143,7 +148,7 @@ test("an unfinished upload can be discarded without its file", async (t) => {
   assert.ok((await orphanParts(s.data)).length >= 5, "the signal keeps what the store has");
   await page.evaluate(async () => {
     const { Uploader } = await import(/** @type {string} */ ("/chunksign/chunksign.js"));
-    const uploader = new Uploader({ destination: "demo" });
+    const uploader = new Uploader({ destination });
     const [pending] = await uploader.pending();
     await uploader.discard(pending);
     if ((await uploader.pending()).length) throw new Error("still pending");
@@ -158,7 +163,7 @@ test("pause stops the bytes and resume finishes", async (t) => {
   await giveFiles(page, file.path);
   const { key, states } = await page.evaluate(async () => {
     const { Uploader } = await import(/** @type {string} */ ("/chunksign/chunksign.js"));
-    const upload = new Uploader({ destination: "demo", partSize: 5 << 20 }).upload(/** @type {any} */ (window).files[0]);
+    const upload = new Uploader({ destination, partSize: 5 << 20 }).upload(/** @type {any} */ (window).files[0]);
     /** @type {string[]} */
     const states = [];
     upload.addEventListener("state", () => {
@@ -178,15 +183,44 @@ test("pause stops the bytes and resume finishes", async (t) => {
   assert.equal(await sha256(join(s.data, "demo", key)), file.sha256);
 });
 
-test("two hundred small files at once", async (t) => {
+test("a file whose bytes are at its key already is not sent again, another of its name and size is refused", async (t) => {
+  const s = await stage(t, { serverArgs: ["-log", "debug"] });
+  const file = await randomFile(s.tmp, "once.bin", 12 * MiB);
+  const page = await openDemo(s);
+  const upload = async () => {
+    await giveFiles(page, file.path);
+    return page.evaluate(async () => {
+      const { Uploader } = await import(/** @type {string} */ ("/chunksign/chunksign.js"));
+      const upload = new Uploader({ destination: "demo-once", partSize: 5 << 20 }).upload(/** @type {any} */ (window).files[0]);
+      const { key = "", code = "" } = await upload.result.catch((/** @type {any} */ e) => e);
+      return { key, code };
+    });
+  };
+  const sends = () => s.log().split("\n").filter((line) => /msg=s3 method=(PUT|POST) path=\S*once\.bin /.test(line)).length;
+
+  const first = await upload();
+  const before = sends();
+  assert.equal(before, 5, "a Create, three parts, a Complete");
+  const second = await upload();
+  assert.deepEqual(second, first);
+  assert.equal(sends(), before, "something was sent for the bytes that were there");
+
+  await randomFile(s.tmp, "once.bin", 12 * MiB);
+  const third = await upload();
+  assert.deepEqual(third, { key: "", code: "key_taken" });
+  assert.equal(sends(), before, "something was sent for the other bytes");
+  assert.equal(await sha256(join(s.data, "demo", first.key)), file.sha256);
+});
+
+test("a thousand small files at once", async (t) => {
   const s = await stage(t);
   const files = [];
-  for (let i = 0; i < 200; i++) files.push(await randomFile(s.tmp, `small-${i}.bin`, i * 37));
+  for (let i = 0; i < 1000; i++) files.push(await randomFile(s.tmp, `small-${i}.bin`, i * 37));
   const page = await openDemo(s);
   await giveFiles(page, ...files.map((f) => f.path));
   const keys = await page.evaluate(async () => {
     const { Uploader } = await import(/** @type {string} */ ("/chunksign/chunksign.js"));
-    const uploader = new Uploader({ destination: "demo" });
+    const uploader = new Uploader({ destination });
     const objects = await Promise.all(/** @type {any} */ (window).files.map((/** @type {File} */ f) => uploader.upload(f).result));
     return objects.map((o) => o.key);
   });
@@ -203,7 +237,7 @@ test("a file that is gone, before or in the middle, is said and nothing is compl
     else await page.exposeFunction("removeFile", () => rm(file.path));
     const error = await page.evaluate(async () => {
       const { Uploader } = await import(/** @type {string} */ ("/chunksign/chunksign.js"));
-      const upload = new Uploader({ destination: "demo", partSize: 5 << 20 }).upload(/** @type {any} */ (window).files[0]);
+      const upload = new Uploader({ destination, partSize: 5 << 20 }).upload(/** @type {any} */ (window).files[0]);
       upload.addEventListener("progress", () => {
         if (upload.progress.partsDone >= 3) /** @type {any} */ (window).removeFile?.();
       });
@@ -223,7 +257,7 @@ test("options that make no sense are refused with the field, the value and the f
   const messages = await page.evaluate(async () => {
     const { Uploader } = await import(/** @type {string} */ ("/chunksign/chunksign.js"));
     const said = [];
-    for (const options of [{}, { destination: "demo", partSize: 1 }, { destination: "demo", concurrency: 7 }, { destination: "demo", endpoint: "http://" }]) {
+    for (const options of [{}, { destination, partSize: 1 }, { destination, concurrency: 7 }, { destination, endpoint: "http://" }]) {
       try {
         new Uploader(options);
       } catch (e) {

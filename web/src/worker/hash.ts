@@ -14,9 +14,10 @@ export class Hasher {
 
   constructor(private readonly core: Core) {}
 
-  async sha256(slice: Blob): Promise<Uint8Array> {
+  /** The signal ends the reading; what comes then is an error. */
+  async sha256(slice: Blob, signal?: AbortSignal): Promise<Uint8Array> {
     const { size } = slice;
-    if (!globalThis.crypto?.subtle || size > wholeAtMost) return this.inPieces(slice);
+    if (!globalThis.crypto?.subtle || size > wholeAtMost) return this.inPieces(slice, signal);
     let buffer = this.idle.pop();
     if (!buffer || buffer.byteLength < size) buffer = new ArrayBuffer(size);
     let at = 0;
@@ -29,6 +30,7 @@ export class Hasher {
         at += bytes.byteLength;
         return at < size;
       },
+      signal,
     );
     if (at !== size) throw new Error(`it ended after ${at} of the part's ${size} bytes`);
     const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(buffer, 0, size));
@@ -36,12 +38,20 @@ export class Hasher {
     return new Uint8Array(digest);
   }
 
+  /** What the engine knows a file by: a few blocks of it (wasm/upload, SampleBlocks). */
+  sample(file: Blob, signal?: AbortSignal): Promise<Uint8Array> {
+    const blocks = 16, block = 4096;
+    if (file.size <= blocks * block) return this.sha256(file, signal);
+    const places = Array.from({ length: blocks }, (_, i) => Math.floor((i * (file.size - block)) / (blocks - 1)));
+    return this.sha256(new Blob(places.map((at) => file.slice(at, at + block))), signal);
+  }
+
   /** Frees the buffers, when nothing is being uploaded. */
   rest(): void {
     this.idle.length = 0;
   }
 
-  private async inPieces(slice: Blob): Promise<Uint8Array> {
+  private async inPieces(slice: Blob, signal?: AbortSignal): Promise<Uint8Array> {
     const { core } = this;
     const hash = core.call(core.message(op.hashNew)).u32();
     let piece = new ArrayBuffer(Math.max(1, Math.min(pieceSize, slice.size)));
@@ -56,6 +66,7 @@ export class Hasher {
           at += bytes.byteLength;
           return at < slice.size;
         },
+        signal,
       );
       if (at !== slice.size) throw new Error(`it ended after ${at} of the part's ${slice.size} bytes`);
     } catch (e) {
@@ -71,6 +82,12 @@ export class Hasher {
 }
 
 /**
+ * The readers at work. Chromium lets a blob's stream go as garbage while a read
+ * is waited for, which then never ends, unless something else holds it.
+ */
+const reading = new Set<ReadableStreamReader<unknown>>();
+
+/**
  * Reads a blob into views that `room` gives; `take` gets what was read, whether
  * it stands in such a view, and says whether to go on.
  */
@@ -78,6 +95,7 @@ async function read(
   blob: Blob,
   room: () => Uint8Array<ArrayBuffer>,
   take: (bytes: Uint8Array<ArrayBuffer>, own: boolean) => boolean,
+  signal?: AbortSignal,
 ): Promise<void> {
   if (blob.size === 0) return;
   const stream = blob.stream() as ReadableStream<Uint8Array<ArrayBuffer>>;
@@ -87,18 +105,19 @@ async function read(
   } catch {
     // Not a byte stream in this browser: its own buffers are copied.
   }
-  if (byob) {
+  const plain = byob ? undefined : stream.getReader();
+  const reader = (byob ?? plain)!;
+  const stop = (): void => void reader.cancel();
+  reading.add(reader);
+  signal?.addEventListener("abort", stop);
+  try {
     for (;;) {
-      const { value, done } = await byob.read(room());
-      if (!value || done || !take(value, true)) break;
+      const { value, done } = byob ? await byob.read(room()) : await plain!.read();
+      if (!value || done || signal?.aborted || !take(value, byob !== undefined)) break;
     }
-    await byob.cancel();
-    return;
+    await reader.cancel();
+  } finally {
+    signal?.removeEventListener("abort", stop);
+    reading.delete(reader);
   }
-  const reader = stream.getReader();
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done || !take(value, false)) break;
-  }
-  await reader.cancel();
 }

@@ -1,10 +1,16 @@
 import { Reader, Writer } from "../codec.ts";
-import { type Core, op } from "../core.ts";
-import type { Keeper } from "../keeper.ts";
-import type { PendingUpload, Server } from "../messages.ts";
+import type { Keeper, KeptRecord } from "../keeper.ts";
+import type { Server, UploadWarning } from "../messages.ts";
 
 /** The envelope's version; the engine's record inside has its own. */
 const version = 1;
+
+/** A record with whose upload it is. */
+export interface Envelope {
+  endpoint: string;
+  destination: string;
+  record: Uint8Array<ArrayBuffer>;
+}
 
 /**
  * The journal of unfinished uploads. The module that keeps it is loaded when
@@ -14,8 +20,10 @@ const version = 1;
 export class Records {
   private keeper: Promise<Keeper> | undefined;
   private readonly writing = new Map<string, Promise<void>>();
+  private readonly ending = new Set<Promise<void>>();
+  private failed = false;
 
-  constructor(private readonly warn: (message: string) => void) {}
+  constructor(private readonly warn: (warning: UploadWarning) => void) {}
 
   /** Writes a record once `ready` is settled, after whatever was written of it before. */
   put(id: string, server: Server, record: Uint8Array, ready: Promise<unknown>): Promise<void> {
@@ -37,53 +45,32 @@ export class Records {
     return bytes && readEnvelope(bytes)?.record;
   }
 
-  /** The records of one destination that no tab is working on. */
-  async pending(core: Core, endpoint: string, destination: string): Promise<PendingUpload[]> {
-    const held = new Set((await locks?.query())?.held?.map((l) => l.name));
-    const list: PendingUpload[] = [];
-    for (const kept of await (await this.open()).list()) {
-      if (kept.problem) {
-        this.warn(`the record ${kept.id} of an unfinished upload is set aside (${kept.problem}): ${kept.detail}`);
-        continue;
-      }
-      const { id } = kept;
-      const e = readEnvelope(kept.record);
-      if (!e || e.endpoint !== endpoint || e.destination !== destination || held.has(lockName(id))) continue;
-      try {
-        const r = core.call(core.message(op.recordRead).bytes(e.record));
-        const name = r.str(), type = r.str(), size = r.i64(), lastModified = r.i64();
-        list.push({ id, name, type, size, lastModified, begun: new Date(r.i64()), expires: new Date(r.i64()) });
-      } catch (cause) {
-        this.warn(`the record ${id} of an unfinished upload cannot be read: ${(cause as Error).message}`);
-      }
-    }
-    return list.sort((a, b) => a.begun.getTime() - b.begun.getTime());
+  /** Everything in the journal, after what is being written. */
+  async list(): Promise<KeptRecord[]> {
+    await Promise.all(this.ending); // what has just ended here is not at work any more
+    return (await this.open()).list();
   }
 
-  /** Holds an upload's lock until the returned function is called; undefined where another tab has it. */
-  async lock(id: string): Promise<(() => void) | undefined> {
-    if (!locks) return () => undefined;
+  /** Holds an upload's lock until it is released; undefined where another tab has it for so many milliseconds. */
+  async lock(id: string, patience: number): Promise<Release | undefined> {
+    if (!locks) return () => Promise.resolve();
     return new Promise((resolve) => {
-      void locks.request(lockName(id), { ifAvailable: true }, (lock) => {
-        if (!lock) {
-          resolve(undefined);
-          return;
-        }
-        return new Promise<void>((release) => resolve(release));
-      });
+      const held: Promise<unknown> = locks
+        .request(lockName(id), { signal: AbortSignal.timeout(patience) }, () => new Promise<void>((free) => resolve(() => (free(), held))))
+        .catch(() => resolve(undefined));
     });
   }
 
-  /** Settles when nothing of the record is being written any more. */
-  settled(id: string): Promise<void> {
-    return this.writing.get(id) ?? Promise.resolve();
+  /** Releases an upload's lock once the last of its record is written: then another tab may take it. */
+  end(id: string, release: Release): Promise<void> {
+    const ended = (this.writing.get(id) ?? Promise.resolve()).then(release).then(() => void this.ending.delete(ended));
+    this.ending.add(ended);
+    return ended;
   }
 
   private inTurn(id: string, what: () => Promise<void>): Promise<void> {
     const before = this.writing.get(id) ?? Promise.resolve();
-    const after = before.then(what).catch((e: unknown) => {
-      this.warn(`the journal could not note an upload, which goes on without: ${e instanceof Error ? e.message : String(e)}`);
-    });
+    const after = before.then(what).catch((e: unknown) => this.told(e));
     this.writing.set(id, after);
     void after.then(() => {
       if (this.writing.get(id) === after) this.writing.delete(id);
@@ -91,17 +78,35 @@ export class Records {
     return after;
   }
 
+  /** Said once: with a thousand uploads it would be no clearer a thousand times. */
+  private told(e: unknown): void {
+    if (this.failed) return;
+    this.failed = true;
+    const message = `the journal could not note an upload, which goes on without: ${e instanceof Error ? e.message : String(e)}`;
+    this.warn({ code: "journal_failed", message });
+  }
+
   private open(): Promise<Keeper> {
-    return (this.keeper ??= import("../keeper.ts").then(({ Keeper }) => new Keeper({ onUnavailable: this.warn })));
+    this.keeper ??= import("../keeper.ts").then(
+      ({ Keeper }) => new Keeper({ onUnavailable: (why) => this.warn({ code: "journal_unavailable", message: `uploads go on, but cannot be found again after this page: ${why}` }) }),
+      (e: unknown) => {
+        this.keeper = undefined; // the network may be back next time
+        throw e;
+      },
+    );
+    return this.keeper;
   }
 }
 
+/** Lets a lock go; settles when it is gone. */
+export type Release = () => Promise<unknown>;
+
 /** Missing on plain http: two tabs are then kept apart by nothing. */
-const locks = (navigator as Partial<WorkerNavigator>).locks;
+export const locks = (navigator as Partial<WorkerNavigator>).locks;
 
-const lockName = (id: string): string => `chunksign:${id}`;
+export const lockName = (id: string): string => `chunksign:${id}`;
 
-function readEnvelope(bytes: Uint8Array): { endpoint: string; destination: string; record: Uint8Array<ArrayBuffer> } | undefined {
+export function readEnvelope(bytes: Uint8Array): Envelope | undefined {
   try {
     const r = new Reader(bytes);
     if (r.u8() !== version) return undefined;

@@ -1,6 +1,6 @@
 import type { ErrorInfo } from "../errors.ts";
 import type { Server, UploadedObject } from "../messages.ts";
-import type { Answer, Grant, Session } from "./engine.ts";
+import type { Answer, Grant, Multipart, Session, Told } from "./engine.ts";
 
 /** What POST …/uploads and /v1/uploads/credentials answer. */
 interface GrantReply {
@@ -15,9 +15,12 @@ interface GrantReply {
     addressing: "path" | "virtual";
     headers: Record<string, string>;
     overwrite?: boolean;
+    existence?: boolean;
   };
   parts: { minSize: number; maxSize: number; maxCount: number };
-  credentials: { accessKeyId: string; secretAccessKey: string; sessionToken: string; expiration: string };
+  signing: string;
+  /** Not where `signing` is "presigned". */
+  credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken: string; expiration: string };
 }
 
 interface CompleteReply {
@@ -29,6 +32,11 @@ interface CompleteReply {
   url?: string;
 }
 
+/** What POST …/uploads answers where the bytes are there already. */
+interface ExistsReply extends CompleteReply {
+  exists: true;
+}
+
 /** RFC 9457, with the server's own code. */
 interface Problem {
   title?: string;
@@ -37,26 +45,39 @@ interface Problem {
   requestId?: string;
 }
 
-/** Asks the page for bearer tokens. */
+/** Asks the page for bearer tokens: once for all the calls that want the same one at the same time. */
 export class Tokens {
-  private readonly waiting = new Map<number, { resolve: (t: string | null) => void; reject: (e: Error) => void }>();
+  private readonly asked = new Map<number, { number: number; resolve: (t: string | null) => void; reject: (e: Error) => void }>();
+  private readonly coming = new Map<number, Promise<string | null>>();
   private last = 0;
 
-  constructor(private readonly ask: (ask: number, upload: number) => void) {}
+  constructor(private readonly ask: (ask: number, number: number) => void) {}
 
-  get(upload: number): Promise<string | null> {
-    const ask = ++this.last;
-    return new Promise((resolve, reject) => {
-      this.waiting.set(ask, { resolve, reject });
-      this.ask(ask, upload);
-    });
+  /** The page's token of that number; null for number 0. */
+  get(number: number): Promise<string | null> {
+    if (number === 0) return Promise.resolve(null);
+    let coming = this.coming.get(number);
+    if (!coming) {
+      const ask = ++this.last;
+      coming = new Promise((resolve, reject) => this.asked.set(ask, { number, resolve, reject }));
+      this.coming.set(number, coming);
+      this.ask(ask, number);
+    }
+    return coming;
+  }
+
+  /** Asks anew from now on, whatever is still being waited for. */
+  renew(): void {
+    this.coming.clear();
   }
 
   given(ask: number, token: string | null, error: string): void {
-    const waiting = this.waiting.get(ask);
-    this.waiting.delete(ask);
-    if (error) waiting?.reject(new Error(error));
-    else waiting?.resolve(token);
+    const asked = this.asked.get(ask);
+    if (!asked) return;
+    this.asked.delete(ask);
+    this.coming.delete(asked.number);
+    if (error) asked.reject(new Error(error));
+    else asked.resolve(token);
   }
 }
 
@@ -64,15 +85,21 @@ export class Tokens {
 export class ServerCalls {
   constructor(
     private readonly server: Server,
-    private readonly token: () => Promise<string | null>,
+    private readonly tokens: Tokens,
     private readonly hear: (ev: Answer) => void,
   ) {}
 
-  ask(id: number, file: { name: string; type: string; size: number }): () => void {
+  /** The checksum is the whole object's, "" when asking first. */
+  ask(id: number, file: { name: string; type: string; size: number }, value: string, partSize: number): () => void {
+    const granted = (r: GrantReply): Answer => ({ e: "granted", id, grant: readGrant(r), session: readSession(r), serverTime: Date.parse(r.serverTime) });
+    const { destination, grant } = this.server;
+    if (grant) return this.post(id, "/v1/uploads/credentials", { grant }, granted);
     const { name, type, size } = file;
-    const path = `/v1/destinations/${encodeURIComponent(this.server.destination)}/uploads`;
-    return this.post(id, path, { name, type: type || "application/octet-stream", size }, (r: GrantReply) => {
-      return { e: "granted", id, grant: readGrant(r), session: readSession(r), serverTime: Date.parse(r.serverTime) };
+    const checksum = value ? { algorithm: "SHA256", value, partSize } : undefined;
+    const path = `/v1/destinations/${encodeURIComponent(destination)}/uploads`;
+    return this.post(id, path, { name, type: type || "application/octet-stream", size, checksum }, (r: GrantReply | ExistsReply) => {
+      if ("exists" in r) return { e: "exists", id, object: readObject(r) };
+      return granted(r);
     });
   }
 
@@ -88,6 +115,14 @@ export class ServerCalls {
     }));
   }
 
+  /** Has the server sign for parts, or make one of the calls of a multipart upload itself. */
+  multipart(id: number, { grant, op, uploadId, after, renew, parts }: Multipart): () => void {
+    const told = (told: Told): Answer => ({ e: "told", id, told });
+    const which = { grant, uploadId: uploadId || undefined, parts: parts.length > 0 ? parts : undefined };
+    if (op === "parts") return this.post(id, "/v1/uploads/parts", { ...which, renew }, told);
+    return this.post(id, "/v1/uploads/multipart", { ...which, op, after: after || undefined }, told);
+  }
+
   private post<T>(id: number, path: string, body: unknown, read: (reply: T) => Answer): () => void {
     const abort = new AbortController();
     void this.exchange(id, path, body, read, abort.signal).then((ev) => {
@@ -101,7 +136,7 @@ export class ServerCalls {
     const all = new Headers(headers);
     all.set("Content-Type", "application/json");
     try {
-      const token = await this.token();
+      const token = await this.tokens.get(this.server.token);
       if (token !== null) all.set("Authorization", `Bearer ${token}`);
     } catch (e) {
       return refused(id, { code: "token_failed", message: `the page's token function failed: ${(e as Error).message}`, status: 401 });
@@ -144,7 +179,8 @@ function refused(id: number, error: Partial<ErrorInfo>, retryAfter = 0): Answer 
 function retryAfter(response: Response): number {
   const value = response.headers.get("Retry-After");
   if (!value) return 0;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  const now = Date.parse(response.headers.get("Date") ?? "") || Date.now(); // this clock may be wrong
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
   return ms > 0 ? Math.min(ms, 3_600_000) : 0;
 }
 
@@ -152,12 +188,13 @@ function readGrant(r: GrantReply): Grant {
   const u = r.upload;
   return {
     token: r.grant, expires: Date.parse(r.expires), endpoint: u.endpoint, bucket: u.bucket, key: u.key, region: u.region,
-    virtual: u.addressing === "virtual", overwrite: u.overwrite ?? false, headers: Object.entries(u.headers),
+    virtual: u.addressing === "virtual", overwrite: u.overwrite ?? false, existence: u.existence ?? false, presigned: r.signing === "presigned", headers: Object.entries(u.headers),
     minPartSize: r.parts.minSize, maxPartSize: r.parts.maxSize, maxParts: r.parts.maxCount,
   };
 }
 
 function readSession({ credentials: c }: GrantReply): Session {
+  if (!c) return { accessKeyId: "", secretAccessKey: "", sessionToken: "", expires: 0 };
   return { accessKeyId: c.accessKeyId, secretAccessKey: c.secretAccessKey, sessionToken: c.sessionToken, expires: Date.parse(c.expiration) };
 }
 
