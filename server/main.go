@@ -8,7 +8,7 @@
 //	chunksign iam      prints what has to be set up at AWS
 //	chunksign doctor   tries what uploads need, at the stores themselves
 //	chunksign sweep    aborts stale multipart uploads
-//	chunksign presign  signs an upload of one file, for curl
+//	chunksign presign  signs an upload of one file, or a link to an object
 //	chunksign upload   uploads files, as a page does
 //	chunksign import-s3direct  turns django-s3direct's settings into a configuration
 //	chunksign version  says which version this is
@@ -41,7 +41,7 @@ const usage = `chunksign hands out credentials with which browsers upload straig
   chunksign iam      print what to set up at AWS: roles, bucket CORS, lifecycle
   chunksign doctor   try what uploads need, at the stores themselves
   chunksign sweep    abort multipart uploads that nobody can go on with
-  chunksign presign  sign an upload of one file, for curl or a colleague
+  chunksign presign  sign an upload of one file, or a link to an object
   chunksign upload   upload files, and go on with uploads that were interrupted
   chunksign import-s3direct  turn django-s3direct's settings into a configuration
   chunksign version  say which version this is

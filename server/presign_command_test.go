@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -59,10 +60,47 @@ destinations:
 		t.Errorf("%d %s", status, text)
 	}
 
+	// A form that says where the browser goes, and what is to be filled in.
+	status, out, log = presign("-destination", "whole", "-user", "alice", "-claim", "team=a", "-method", "POST", "-redirect", "https://app.example.com/done", "-starts-with", "x-amz-meta-title=A ", "-json", file)
+	var form presigned
+	if err := json.Unmarshal([]byte(out), &form); err != nil || status != 0 || form.Fields["success_action_redirect"] != "https://app.example.com/done" {
+		t.Fatalf("%d\n%s%s", status, out, log)
+	}
+	if policy, err := base64.StdEncoding.DecodeString(form.Fields["policy"]); err != nil || !strings.Contains(string(policy), `["starts-with","$x-amz-meta-title","A "]`) {
+		t.Errorf("%s, %v", policy, err)
+	}
+
+	// What was sent can be read, as long as the link lasts.
+	dir := t.TempDir()
+	status, out, log = presign("-destination", "named", "-method", "GET", "-key", "named/x", "-inline", "-type", "text/plain")
+	if status != 0 || !strings.HasPrefix(out, "curl --fail-with-body -o 'x' ") || !strings.Contains(out, "response-content-disposition=inline") || !strings.Contains(out, "response-content-type=text%2Fplain") || !strings.Contains(log, "named/x, until ") {
+		t.Fatalf("%d\n%s%s", status, out, log)
+	}
+	fetch := exec.Command("sh", "-c", out)
+	fetch.Dir = dir
+	if text, err := fetch.CombinedOutput(); err != nil {
+		t.Errorf("%s: %v\n%s", out, err, text)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "x")); err != nil || string(got) != strings.Repeat("x", 1024) {
+		t.Errorf("read are %d bytes, %v", len(got), err)
+	}
+	status, out, log = presign("-destination", "named", "-method", "GET", "-key", "named/x", "-json")
+	if err := json.Unmarshal([]byte(out), &p); err != nil || status != 0 || !strings.Contains(p.URL, "response-content-disposition=attachment") {
+		t.Fatalf("%d\n%s%s", status, out, log)
+	}
+
 	for says, args := range map[string][]string{
 		"-destination is missing":      {file},
 		"neither a FILE nor -name":     {"-destination", "named"},
-		"write PUT or POST":            {"-destination", "named", "-method", "GET", file},
+		"write PUT, POST or GET":       {"-destination", "named", "-method", "DELETE", file},
+		"name the object to read by":   {"-destination", "named", "-method", "GET", "-key", "named/x", file},
+		"-key is missing":              {"-destination", "named", "-method", "GET"},
+		"has no such object":           {"-destination", "named", "-method", "GET", "-key", "x"},
+		"-key is there, which is for":  {"-destination", "named", "-key", "named/x", file},
+		"-status is there":             {"-destination", "whole", "-status", "200", file},
+		"-size is there, which is for": {"-destination", "named", "-method", "GET", "-key", "named/x", "-size", "1"},
+		"write x-amz-meta-NAME=":       {"-destination", "whole", "-method", "POST", "-starts-with", "x", file},
+		"none of 200, 201 and 204":     {"-destination", "whole", "-method", "POST", "-user", "a", "-claim", "team=a", "-status", "302", file},
 		"-user is missing":             {"-destination", "whole", file},
 		"claim_missing":                {"-destination", "whole", "-user", "alice", file},
 		"destination_unknown":          {"-destination", "nope", file},
