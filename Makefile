@@ -56,7 +56,7 @@ test-journal: setup ## the journal's tests over IndexedDB, in Chromium
 # (which brings no scripts of a test's own past a page's policy, as EvaporateJS's
 # test does, and has nothing to do with the npm package); the build by Go's compiler through those that its modules could fail.
 # A file that takes ten minutes hangs; it is named and ended.
-NODETEST := node --test --test-timeout=600000
+NODETEST := node --test --test-timeout=600000 --test-concurrency=2
 # The faults, and going on after a reload, are met a second time where the server signs.
 SIGNED := test/faults.test.js test/pending.test.js
 MODULES := test/signer.test.js test/upload.test.js test/pending.test.js test/died.test.js

@@ -4,7 +4,7 @@ import { rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { begin, endingIn, faultStage, outcome, reached } from "./faultstage.js";
-import { destination, giveFiles, objects, openDemo, orphanParts, presigned, randomFile, sha256 } from "./harness.js";
+import { browserName, destination, giveFiles, objects, openDemo, orphanParts, presigned, randomFile, sha256 } from "./harness.js";
 
 const MiB = 1 << 20;
 const parts = 7; // of the file of most tests: 32 MiB in parts of 5 MiB
@@ -246,13 +246,18 @@ if (presigned) test("what the server signed and the store no longer takes is sig
 test("offline waits, online goes on, again and again", { timeout }, async (t) => {
   const stage = await ready(t);
   const { s, page } = stage;
+  // Puppeteer's own page.setOfflineMode needs what launch() turns off.
+  const devtools = browserName === "chrome" ? await page.createCDPSession() : undefined;
+  await devtools?.send("Network.enable");
+  const setOffline = (/** @type {boolean} */ offline) =>
+    devtools?.send("Network.emulateNetworkConditions", { offline, latency: 0, downloadThroughput: -1, uploadThroughput: -1 }) ?? page.setOfflineMode(offline);
   await s.store.put("bandwidth", { rate: 4096 });
   await begin(page);
   for (let i = 1; i <= 3; i++) {
     await s.requests.until((r) => r.parts().length >= i);
-    await page.setOfflineMode(true);
+    await setOffline(true);
     await reached(page, (u) => u.state === "offline");
-    await page.setOfflineMode(false);
+    await setOffline(false);
     await reached(page, (u) => u.state !== "offline");
   }
   await s.store.take("bandwidth");

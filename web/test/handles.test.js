@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { browserName, openDemo, orphanParts, pressUnderWay, randomFile, sha256, stage, until } from "./harness.js";
+import { browserName, openDemo, orphanParts, pressUnderWay, randomFile, sha256, slow, stage, until } from "./harness.js";
 
 const MiB = 1 << 20;
 
@@ -26,7 +26,7 @@ const leave = (page, size) =>
     const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
 
     const { Uploader } = await import(/** @type {string} */ ("/chunksign/chunksign.js"));
-    const uploader = new Uploader({ destination: "demo", partSize: 5 << 20 });
+    const uploader = new Uploader({ destination: "demo", partSize: 5 << 20, maxBytesPerSecond: slow });
     const stop = new AbortController();
     const upload = uploader.upload(handle, { signal: stop.signal });
     upload.addEventListener("progress", () => {
@@ -34,6 +34,7 @@ const leave = (page, size) =>
     });
     const reason = await upload.result.catch((/** @type {any} */ e) => e);
     if (reason !== "enough" || upload.progress.total !== size) throw new Error(`${reason}, ${upload.progress.total} bytes`);
+    new Uploader({ destination: "demo", maxBytesPerSecond: Infinity });
     while (!(await uploader.pending())[0]?.canReopen); // the record and the handle are written by themselves
     return [...sum].map((b) => b.toString(16).padStart(2, "0")).join("");
   }, size);

@@ -1,6 +1,6 @@
 /**
  * What the browser tests stand on: the real server binary with its embedded
- * store, a real browser, real files. Every test gets a server of its own.
+ * store, a real browser, real files. Every test gets a server and a profile of its own.
  */
 
 import assert from "node:assert/strict";
@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { once } from "node:events";
+import { after } from "node:test";
 import { inflateRawSync } from "node:zlib";
 import puppeteer from "puppeteer-core";
 
@@ -26,10 +27,16 @@ export const browserName = process.env["CHUNKSIGN_BROWSER"] === "firefox" ? "fir
 
 /**
  * The destination that uploads go to: "demo", or "demo-presigned", for which the
- * server signs. In pages that openDemo opened it is a global of the same name.
+ * server signs. In pages that openDemo opened it is a global of the same name, as `slow` is.
  */
 export const destination = process.env["CHUNKSIGN_DESTINATION"] ?? "demo";
 export const presigned = destination === "demo-presigned";
+
+/**
+ * Bytes a second at which no machine is too fast for a test that acts in the middle
+ * of an upload: maxBytesPerSecond of the page's uploads, until Infinity lifts it.
+ */
+export const slow = 50e6;
 
 const chromeArgs = [
   "--no-sandbox",
@@ -46,14 +53,23 @@ const chromeArgs = [
  * @property {string} url     the demo page
  * @property {string} data    the embedded store's folder
  * @property {string} tmp     a folder for the test's files
- * @property {import("puppeteer-core").Browser} browser
+ * @property {Pick<import("puppeteer-core").Browser, "newPage">} browser
  * @property {() => string} log  what the server has written to stderr so far
  * @property {() => Promise<void>} stop  ends the server before the test does
  * @property {(key: string) => Promise<string>} stored  the SHA-256 of an object
  */
 
 /**
- * Starts a server and a browser for one test and ends both after it.
+ * What the tests of a file share, for it takes seconds to start.
+ *
+ * @type {Promise<import("puppeteer-core").Browser> | undefined}
+ */
+let shared;
+after(async () => (await shared)?.close());
+
+/**
+ * Starts a server and a profile of the browser for one test and ends both after it.
+ * With `browserArgs` the browser is the test's own.
  *
  * @param {import("node:test").TestContext} t
  * @param {{ serverArgs?: string[], browserArgs?: string[] }} [options]
@@ -70,7 +86,7 @@ export async function stage(t, { serverArgs = [], browserArgs = [] } = {}) {
   const data = join(tmp, "data");
   const server = await startServer(["serve", "-listen", "127.0.0.1:0", "-data", data, ...serverArgs]);
   endings.push(server.stop);
-  const browser = await launch(browserArgs);
+  const browser = await (browserArgs.length > 0 ? launch(browserArgs) : (shared ??= launch()).then((b) => b.createBrowserContext()));
   endings.push(() => browser.close());
   return { ...server, data, tmp, browser, stored: (key) => sha256(join(data, "demo", key)) };
 }
@@ -125,6 +141,9 @@ export function launch(extra = [], prefs = {}) {
     headless: true,
     env,
     args: [...chromeArgs, ...extra],
+    // Nothing listens to the network's events, and Chromium copies each request's body into one.
+    networkEnabled: false,
+    issuesEnabled: false,
     protocolTimeout: 300_000,
   });
 }
@@ -138,7 +157,7 @@ export function launch(extra = [], prefs = {}) {
  */
 export async function openDemo(s, { path = presigned ? `?destination=${destination}` : "", page } = {}) {
   page ??= await s.browser.newPage();
-  await page.evaluateOnNewDocument((to) => void (/** @type {any} */ (window).destination = to), destination);
+  await page.evaluateOnNewDocument((globals) => void Object.assign(window, globals), { destination, slow });
   await page.goto(new URL(path, s.url).href);
   await page.waitForSelector("body[data-ready=true]");
   return page;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { destination, giveFiles, inWorkers, objects, openDemo, orphanParts, randomFile, sha256, stage, until } from "./harness.js";
+import { destination, giveFiles, inWorkers, objects, openDemo, orphanParts, randomFile, sha256, slow, stage, until } from "./harness.js";
 
 const MiB = 1 << 20;
 
@@ -14,7 +14,7 @@ const MiB = 1 << 20;
 const leave = (page) =>
   page.evaluate(async () => {
     const { Uploader } = await import(/** @type {string} */ ("/chunksign/chunksign.js"));
-    const uploader = new Uploader({ destination, partSize: 5 << 20 });
+    const uploader = new Uploader({ destination, partSize: 5 << 20, maxBytesPerSecond: slow });
     const stop = new AbortController();
     const upload = uploader.upload(/** @type {any} */ (window).files[0], { signal: stop.signal });
     upload.addEventListener("progress", () => {
@@ -22,6 +22,7 @@ const leave = (page) =>
     });
     const reason = await upload.result.catch((/** @type {any} */ e) => e);
     if (reason !== "enough") throw reason;
+    new Uploader({ destination, maxBytesPerSecond: Infinity });
     await uploader.pending(); // which waits for the last of the record to be written
   });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { browserName, devstoreKey, giveFiles, inWorkers, openDemo, openSession, randomFile, sha256, stage } from "./harness.js";
+import { browserName, devstoreKey, giveFiles, inWorkers, openDemo, openSession, randomFile, sha256, slow, stage } from "./harness.js";
 
 const MiB = 1 << 20;
 
@@ -138,7 +138,7 @@ async function look(t, to) {
   await giveFiles(page, file.path);
   await page.evaluate(async (to) => {
     const { Uploader } = await import(/** @type {string} */ ("/chunksign/chunksign.js"));
-    const upload = new Uploader({ destination: to, partSize: 5 << 20 }).upload(/** @type {any} */ (window).files[0]);
+    const upload = new Uploader({ destination: to, partSize: 5 << 20, maxBytesPerSecond: slow }).upload(/** @type {any} */ (window).files[0]);
     /** @type {any} */ (window).upload = upload;
     let paused = false;
     await new Promise((resolve, reject) => {
