@@ -70,7 +70,7 @@ func presignCommand(ctx context.Context, args []string, getenv func(string) stri
 	})
 	flags.StringVar(&o.name, "name", "", "the file's `name`, instead of FILE or to call it otherwise")
 	flags.StringVar(&o.size, "size", "", "the file's `size`, such as 1024 or 5MiB; with -name, without FILE")
-	flags.StringVar(&o.mediaType, "type", "", "the file's media `type`; by default what its name's extension stands for")
+	flags.StringVar(&o.mediaType, "type", "", "the file's media `type`; by default what its name's extension stands for; with GET the one to answer with, by default the object's")
 	flags.IntVar(&o.form.Status, "status", 0, "POST: the `status` that the store answers with: 200, 201 or 204; by default 201")
 	flags.StringVar(&o.form.Redirect, "redirect", "", "POST: the `URL` that the store sends the browser to, instead of a status")
 	flags.Func("starts-with", "POST: metadata that whoever sends the form fills in, x-amz-meta-NAME=BEGINNING; `may be repeated`", func(s string) error {
