@@ -68,6 +68,7 @@ type world struct {
 	own      string // Mallory's key
 	uploadID map[string]string
 	hits     []hit
+	bears    *borne // what credentials of the source presigned stand for
 }
 
 // hit is the reply to one request of an attack.
@@ -143,7 +144,11 @@ func (w *world) prepare(a *attack) {
 
 func (w *world) put(bucket, key, content string) {
 	w.Helper()
-	if h := w.send(w.s3Engine.own, "PUT", "/"+bucket+"/"+escapePath(key), "", nil, content); h.status != http.StatusOK {
+	header := map[string]string{}
+	if w.bears != nil { // or a PutObject by that would be seen by its type
+		header["Content-Type"] = w.bears.header["content-type"]
+	}
+	if h := w.send(w.s3Engine.own, "PUT", "/"+bucket+"/"+escapePath(key), "", header, content); h.status != http.StatusOK {
 		w.Fatalf("put %s: %v", key, h)
 	}
 }
@@ -203,7 +208,10 @@ func (w *world) sendSigned(as aws.Credentials, method, path, signed, query strin
 	for name, value := range header {
 		q.Header.Set(name, value)
 	}
-	if as.AccessKeyID != "" {
+	switch {
+	case as.Source == presignedSource:
+		w.bears.put(q)
+	case as.AccessKeyID != "":
 		sum := sha256.Sum256([]byte(body))
 		hash := hex.EncodeToString(sum[:])
 		q.Header.Set("X-Amz-Content-Sha256", hash)

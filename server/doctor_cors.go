@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
+	"github.com/chunksign/chunksign/server/destination"
 	"github.com/chunksign/chunksign/server/policy"
 )
 
@@ -22,6 +24,13 @@ func (e *examiner) cors(ctx context.Context, p *probe) {
 			continue
 		}
 		e.ok(p.d.Name, "cors", "pages of %s may send %s", origin, strings.Join(policy.Methods, ", "))
+		if !p.d.Presigned || p.d.Store.SignsInHeaders {
+			continue
+		}
+		signed := e.signer.URL(p.session, destination.StoreRequest{Store: p.d.Store, Bucket: p.d.Bucket, Key: p.key, Method: http.MethodPut}, e.now().UTC().Truncate(time.Second), time.Minute)
+		if what := e.preflight(ctx, p, origin, http.MethodPut, signed, "content-type,x-amz-checksum-sha256"); what != "" {
+			e.fail(p.d.Name, "cors", "with a signature in the URL "+what, "write sign_parts_in: headers for the store "+p.d.Store.Name)
+		}
 	}
 	switch {
 	case p.whole:
@@ -34,39 +43,46 @@ func (e *examiner) cors(ctx context.Context, p *probe) {
 
 // preflights answers what a browser would take for a no, "" for nothing.
 func (e *examiner) preflights(ctx context.Context, p *probe, origin string) string {
-	const headers = "authorization,content-type,if-none-match,x-amz-checksum-sha256,x-amz-content-sha256,x-amz-date,x-amz-security-token"
 	at := p.d.Store.Origin(p.d.Bucket)
 	if p.d.Store.AddressingOf(p.d.Bucket) == "path" {
 		at += "/" + p.d.Bucket
 	}
 	for _, method := range policy.Methods {
-		r, err := http.NewRequestWithContext(ctx, http.MethodOptions, at+"/"+doctorName, nil)
-		if err != nil {
-			return err.Error()
+		if what := e.preflight(ctx, p, origin, method, at+"/"+doctorName, "authorization,content-type,if-none-match,x-amz-checksum-sha256,x-amz-content-sha256,x-amz-date,x-amz-security-token"); what != "" {
+			return what
 		}
-		r.Header.Set("Origin", origin)
-		r.Header.Set("Access-Control-Request-Method", method)
-		r.Header.Set("Access-Control-Request-Headers", headers)
-		reply, err := e.http(p.d.Store).Do(r)
-		if err != nil {
-			return err.Error()
-		}
-		reply.Body.Close()
-		h := reply.Header
-		allowed := h.Get("Access-Control-Allow-Origin")
-		switch {
-		case reply.StatusCode > 299:
-			return fmt.Sprintf("the preflight of %s from %s answers %d", method, origin, reply.StatusCode)
-		case allowed != "*" && allowed != origin:
-			return fmt.Sprintf("the preflight of %s allows the origin %q, not %s", method, allowed, origin)
-		case !lists(h, "Access-Control-Allow-Methods", method):
-			return fmt.Sprintf("pages of %s may not send %s", origin, method)
-		}
-		for name := range strings.SplitSeq(headers, ",") {
-			// A * does not stand for Authorization (Fetch, "CORS non-wildcard request-header name").
-			if !lists(h, "Access-Control-Allow-Headers", name) && (name == "authorization" || !lists(h, "Access-Control-Allow-Headers", "*")) {
-				return fmt.Sprintf("pages of %s may not send the header %s with %s", origin, name, method)
-			}
+	}
+	return ""
+}
+
+// preflight does the same for one method, address and list of headers.
+func (e *examiner) preflight(ctx context.Context, p *probe, origin, method, at, headers string) string {
+	r, err := http.NewRequestWithContext(ctx, http.MethodOptions, at, nil)
+	if err != nil {
+		return err.Error()
+	}
+	r.Header.Set("Origin", origin)
+	r.Header.Set("Access-Control-Request-Method", method)
+	r.Header.Set("Access-Control-Request-Headers", headers)
+	reply, err := e.http(p.d.Store).Do(r)
+	if err != nil {
+		return err.Error()
+	}
+	reply.Body.Close()
+	h := reply.Header
+	allowed := h.Get("Access-Control-Allow-Origin")
+	switch {
+	case reply.StatusCode > 299:
+		return fmt.Sprintf("the preflight of %s from %s answers %d", method, origin, reply.StatusCode)
+	case allowed != "*" && allowed != origin:
+		return fmt.Sprintf("the preflight of %s allows the origin %q, not %s", method, allowed, origin)
+	case !lists(h, "Access-Control-Allow-Methods", method):
+		return fmt.Sprintf("pages of %s may not send %s", origin, method)
+	}
+	for name := range strings.SplitSeq(headers, ",") {
+		// A * does not stand for Authorization (Fetch, "CORS non-wildcard request-header name").
+		if !lists(h, "Access-Control-Allow-Headers", name) && (name == "authorization" || !lists(h, "Access-Control-Allow-Headers", "*")) {
+			return fmt.Sprintf("pages of %s may not send the header %s with %s", origin, name, method)
 		}
 	}
 	return ""

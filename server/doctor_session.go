@@ -1,58 +1,63 @@
 package main
 
 import (
-	"cmp"
 	"context"
+	"net/http"
+	"slices"
+	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
-	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/chunksign/chunksign/server/destination"
+	"github.com/chunksign/chunksign/server/trial"
 )
 
-// forgeries tries to get more out of a page's session than its policy gives: with
-// its token changed in a letter, and by asking STS for another. Ceph's radosgw 16.2
-// encrypts tokens and does not authenticate them, so that a changed one may lose
-// its policy; and it gives a session's holder another session without one.
+// forgeries tries to get more out of a page's session than its policy gives, as
+// the server does before it hands one out.
 func (e *examiner) forgeries(ctx context.Context, p *probe) {
-	session := p.session
-	const places = 24 // of the token, from its first letter to its last
-	open := false
-	forged := *p
-	for i := range places {
-		changed := session
-		token := []byte(session.SessionToken)
-		if len(token) == 0 {
-			break
-		}
-		at := i * (len(token) - 1) / (places - 1)
-		if token[at] = 'A'; session.SessionToken[at] == 'A' {
-			token[at] = 'B'
-		}
-		changed.SessionToken = string(token)
-		forged.s3 = e.pageClient(p.d.Store, changed)
-		if _, err := e.write(ctx, &forged, p.outside, false); err == nil {
-			open = true
-			e.fail(p.d.Name, "token", "a page's session whose token is changed in a letter may write another key", "write signing: presigned for "+p.d.Name+", so that no page gets a session of this store")
-			break
-		}
+	ways, err := trial.Ways(ctx, trial.Subject{Session: p.session, Store: p.d.Store, Bucket: p.d.Bucket, Inside: p.key, Outside: p.outside, Client: e.http(p.d.Store)})
+	if err != nil {
+		e.fail(p.d.Name, "token", err.Error(), "see the store's own log")
+		return
 	}
-	p.written = forged.written
-
-	o := awssts.Options{Region: cmp.Or(p.d.Store.STS.Region, p.d.Store.Region), HTTPClient: e.http(p.d.Store), Retryer: aws.NopRetryer{},
-		Credentials: credentials.NewStaticCredentialsProvider(session.AccessKeyID, session.SecretAccessKey, session.SessionToken)}
-	if !p.d.Store.AWS() {
-		o.BaseEndpoint = aws.String(p.d.Store.Endpoint) // what pages reach; sts.endpoint may be the server's alone
+	if slices.Contains(ways, trial.Changed) {
+		e.fail(p.d.Name, "token", "a page's session whose token is changed in a letter may write another key", "write signing: presigned for "+p.d.Name+", so that no page gets a session of this store")
 	}
-	_, err := stscreds.NewAssumeRoleProvider(awssts.New(o), p.d.Store.STS.RoleARN, func(o *stscreds.AssumeRoleOptions) {
-		o.RoleSessionName, o.Duration = doctorName, 15*time.Minute
-	}).Retrieve(ctx)
-	if err == nil {
-		open = true
+	if slices.Contains(ways, trial.Another) {
 		e.fail(p.d.Name, "token", "a page's session gets another from STS, without its policy", "keep STS from pages (for Ceph: rgw_enable_apis without sts at the gateway that they reach, and another gateway as sts.endpoint), or write signing: presigned for "+p.d.Name)
 	}
-	if !open {
+	if len(ways) == 0 {
 		e.ok(p.d.Name, "token", "a changed one is refused, and none is had by it")
+	}
+}
+
+// unsigned sees whether the store heeds a header that a presigned PutObject does
+// not sign. AWS refuses it.
+func (e *examiner) unsigned(ctx context.Context, p *probe) {
+	if p.d.Store.AWS() {
+		return
+	}
+	header := p.d.PutHeaders("text/plain", "")
+	delete(header, "if-none-match") // the probe is there
+	url := e.signer.URL(p.session, destination.StoreRequest{Store: p.d.Store, Bucket: p.d.Bucket, Key: p.key, Method: http.MethodPut, Header: header}, e.now().UTC().Truncate(time.Second), time.Minute)
+	r, err := http.NewRequestWithContext(ctx, http.MethodPut, url, strings.NewReader(probeText))
+	if err != nil {
+		e.fail(p.d.Name, "unsigned headers", err.Error(), "mend the endpoint of the store "+p.d.Store.Name)
+		return
+	}
+	for name, value := range header {
+		r.Header.Set(name, value)
+	}
+	r.Header.Set("x-amz-website-redirect-location", "https://chunksign.invalid/")
+	reply, err := e.http(p.d.Store).Do(r)
+	if err == nil {
+		reply.Body.Close()
+	}
+	o, err := e.looker.Look(ctx, p.d.Store, p.d.Bucket, p.key)
+	switch {
+	case err != nil || o == nil: // look says why
+	case o.Redirect != "":
+		e.fail(p.d.Name, "unsigned headers", "the store heeds headers that a presigned PUT does not sign: whoever sends it can add an ACL, tags or a redirect", "write unsigned_headers: true for the store "+p.d.Store.Name)
+	default:
+		e.ok(p.d.Name, "unsigned headers", "one that a presigned PUT does not sign has no effect")
 	}
 }

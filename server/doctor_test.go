@@ -164,8 +164,8 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 		}, []string{"d: scope: a page's session may write another key beside it", "may write at the bucket's top", "may begin a multipart upload of another key", "may read its own object", "may list the bucket;", "may list the bucket's unfinished uploads", "may delete its object"}},
 		"a changed token has no policy": {func(r *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 			reply, err := next(r)
-			if err == nil && r.Method == http.MethodPut && reply.StatusCode == http.StatusBadRequest { // InvalidToken
-				return answer(r, http.StatusOK, ""), nil
+			if err == nil && r.Method == http.MethodGet && reply.StatusCode == http.StatusBadRequest { // InvalidToken
+				return answer(r, http.StatusNotFound, ""), nil
 			}
 			return reply, err
 		}, []string{"d: token: a page's session whose token is changed in a letter may write another key; write signing: presigned for d"}},
@@ -244,6 +244,19 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 			}
 			return next(r)
 		}, []string{"d: lifecycle: the store has no lifecycle rules, and the server cannot list"}},
+		"unsigned headers are heeded": {func(r *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+			reply, err := next(r)
+			if err == nil && r.Method == http.MethodHead {
+				reply.Header.Set("X-Amz-Website-Redirect-Location", "https://chunksign.invalid/")
+			}
+			return reply, err
+		}, []string{"d: unsigned headers: the store heeds headers that a presigned PUT does not sign", "write unsigned_headers: true for the store s"}},
+		"presigned: a preflight's URL may not be signed": {func(r *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+			if r.Method == http.MethodOptions && r.URL.Query().Has("X-Amz-Signature") {
+				return answer(r, http.StatusForbidden, ""), nil
+			}
+			return next(r)
+		}, []string{"d: cors: with a signature in the URL the preflight of PUT from https://app.example.com answers 403; write sign_parts_in: headers for the store s"}},
 		"the bucket is elsewhere": {func(r *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 			if r.Method == http.MethodPut || r.Method == http.MethodPost && r.URL.RawQuery != "" {
 				return answer(r, http.StatusNotFound, "<Error><Code>NoSuchBucket</Code><Message>no</Message></Error>"), nil
@@ -257,7 +270,9 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 		}
 		var stdout bytes.Buffer
 		e := newExaminer(s, w, &http.Client{Transport: c.broken}, &stdout)
-		e.examine(context.Background(), s.destinations[0])
+		d := *s.destinations[0]
+		d.Presigned = strings.HasPrefix(name, "presigned: ")
+		e.examine(context.Background(), &d)
 		var failed []string
 		for line := range strings.SplitSeq(stdout.String(), "\n") {
 			if strings.HasPrefix(line, "✗ ") {

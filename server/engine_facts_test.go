@@ -132,7 +132,7 @@ var facts = []fact{
 		w.ignorePublicACLs(w.T, "media")
 		return word(err == nil && public, "everybody, unless the bucket has IgnorePublicAcls", "nobody")
 	}},
-	{"Comes with the right to put, and nothing keeps it from a session", func(w *world, _ aws.Credentials) string {
+	{"Comes with the right to put, and nothing keeps it from a session that is `trusted`", func(w *world, _ aws.Credentials) string {
 		var with []string
 		for _, name := range carried[w.name] {
 			if _, what, _ := strings.Cut(name, " of her own with "); !slices.Contains(with, what) {

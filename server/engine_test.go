@@ -172,13 +172,25 @@ func revived(t testing.TB) bool {
 	return true
 }
 
-// configure writes a configuration: $STORE stands for the engine, $BARE for it without its STS, $ROLE for its role.
+// configure writes a configuration: $STORE stands for the engine, $TRUSTED for it where its sessions are not tried, $SESSIONS
+// for it where pages get some, $HEADERS for that with parts signed in headers, $BARE for it without its STS, $ROLE for its role, $SIGNING for what its destinations are to have.
 func (e *s3Engine) configure(t testing.TB, configuration string) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "c.yaml")
+	bare := fmt.Sprintf("region: %s, endpoint: %q, conditional_delete: %v, unsigned_headers: %v, sign_parts_in: %s", e.region, e.endpoint, e.name == embedded, e.name == "ceph", map[bool]string{true: "headers", false: "query"}[e.name == "ceph"])
+	sts := fmt.Sprintf("role_arn: %q, endpoint: %q", e.role, e.sts)
+	tried, trusted := "{ "+bare+", sts: { "+sts+" } }", "{ "+bare+", sts: { "+sts+", trusted: true } }"
+	sessions, signing := tried, "session"
+	if e.name == "ceph" { // which fails its trial
+		sessions, signing = trusted, "presigned"
+	}
 	text := strings.NewReplacer(
-		"$STORE", fmt.Sprintf("{ region: %s, endpoint: %q, conditional_delete: %v, sts: { role_arn: %q, endpoint: %q } }", e.region, e.endpoint, e.name == embedded, e.role, e.sts),
-		"$BARE", fmt.Sprintf("{ region: %s, endpoint: %q, conditional_delete: %v }", e.region, e.endpoint, e.name == embedded),
+		"$STORE", tried,
+		"$TRUSTED", trusted,
+		"$SESSIONS", sessions,
+		"$SIGNING", signing,
+		"$BARE", "{ "+bare+" }",
+		"$HEADERS", strings.Replace(sessions, "sign_parts_in: query", "sign_parts_in: headers", 1),
 		"$ROLE", e.role,
 	).Replace(configuration)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -29,7 +29,7 @@ func TestUploadWhileANodeIsKilled(t *testing.T) {
 	e := startEngine(t, "media")
 	server := e.serveApart(t, `auth: { dev: true }
 stores: { s: $STORE }
-destinations: { kill: { store: s, bucket: media, key: "kill/{filename}", content_length: 0..50TB } }
+destinations: { kill: { store: s, bucket: media, key: "kill/{filename}", content_length: 0..50TB, signing: $SIGNING } }
 `)
 	last := e.nodes - 1
 	for _, c := range []struct {

@@ -95,7 +95,7 @@ destinations:
 func TestMetricsAreForWhoMayReadThem(t *testing.T) {
 	r := startWith(t, `server: { metrics: [127.0.0.1], proxies: [127.0.0.1] }
 auth: { headers: { from: [127.0.0.0/8] } }
-stores: { s: $STORE }
+stores: { s: $TRUSTED }
 destinations: { photos: { store: s, bucket: media, key: "{user}/{uuid}", content_length: 0..100B } }
 `)
 	r.do(t, "POST", "/v1/destinations/photos/uploads", `{"name":"x","size":1}`, "X-Forwarded-User", "alice")

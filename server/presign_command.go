@@ -242,7 +242,7 @@ func (o *presignOptions) curl(p destination.Presigned) string {
 	if o.method == "PUT" {
 		words = append(words, "-T", quoted(file))
 		for _, name := range slices.Sorted(maps.Keys(p.Header)) {
-			words = append(words, "-H", quoted(name+": "+p.Header[name]))
+			words = append(words, "-H", quoted(curlHeader(name, p.Header[name])))
 		}
 		return strings.Join(append(words, quoted(p.URL)), " ")
 	}
@@ -252,6 +252,15 @@ func (o *presignOptions) curl(p destination.Presigned) string {
 	// In a form's value curl gives ; and , a meaning, unless the file's name is in quotes.
 	name := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(file) + `"`
 	return strings.Join(append(words, "-F", quoted("file=@"+name), quoted(p.URL)), " ")
+}
+
+// curlHeader is a header as curl's -H has it: with a colon and nothing after it, it
+// would leave the header out.
+func curlHeader(name, value string) string {
+	if value == "" {
+		return name + ";"
+	}
+	return name + ": " + value
 }
 
 // quoted is a word of a POSIX shell.

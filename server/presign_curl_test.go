@@ -43,7 +43,7 @@ func TestLimitsOfPresignedRequestsByCurl(t *testing.T) {
 	}
 	headers := func(h map[string]string, more ...string) (args []string) {
 		for _, name := range slices.Sorted(maps.Keys(h)) {
-			args = append(args, "-H", name+": "+h[name])
+			args = append(args, "-H", curlHeader(name, h[name]))
 		}
 		return append(args, more...)
 	}

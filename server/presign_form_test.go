@@ -73,8 +73,23 @@ func TestPresignedForm(t *testing.T) {
 	} {
 		take(what, c.url, c.fields, c.content)
 	}
+	for _, x := range extras {
+		fields := maps.Clone(p.Fields)
+		for name, value := range x.header {
+			if name = strings.ToLower(name); name == "x-amz-acl" {
+				name = "acl"
+			} else if name == "x-amz-tagging" {
+				name, value = "tagging", tagging
+			}
+			fields[name] = value
+		}
+		take(x.name, p.URL, fields, content)
+	}
 	r.takes(t, "A form", took)
 	status, text := form(t, p.URL, p.Fields, content)
+	if status >= 300 {
+		t.Errorf("as it is: %d %s", status, text)
+	}
 	_, err = r.engine.s3(r.engine.own).HeadObject(context.Background(), &s3.HeadObjectInput{Bucket: aws.String("media"), Key: &p.Key})
 	hold(t, "An object put by a form, with a session", word(err == nil, "works", "listed, and not found"))
 	if err != nil {

@@ -8,7 +8,15 @@ import (
 )
 
 func TestPresignedParts(t *testing.T) {
-	r := startWith(t, settings)
+	uploadByParts(t, settings, "A presigned part")
+}
+
+func TestPresignedPartsInHeaders(t *testing.T) {
+	uploadByParts(t, strings.Replace(settings, "$SESSIONS", "$HEADERS", 1), "A part signed in headers")
+}
+
+func uploadByParts(t *testing.T, configuration, what string) {
+	r := startWith(t, configuration)
 	first, second := strings.Repeat("p", 5<<20), "end"
 	u := r.grant(t, "all", "two parts", len(first)+len(second))
 	call := func(path string, fields map[string]any) reply {
@@ -54,7 +62,7 @@ func TestPresignedParts(t *testing.T) {
 			took = append(took, what)
 		}
 	}
-	r.takes(t, "A presigned part", took)
+	r.takes(t, what, took)
 	if status, text, _ := send(t, "PUT", one.URL, first, one.Headers); status != http.StatusOK {
 		t.Fatalf("%d %s", status, text)
 	}

@@ -21,7 +21,13 @@ type presigned struct {
 
 func (r *running) presign(t *testing.T, destination string, fields map[string]any) presigned {
 	t.Helper()
-	answer := r.do(t, "POST", "/v1/destinations/"+destination+"/presign", object(fields))
+	return r.presignAs(t, nil, destination, fields)
+}
+
+// presignAs asks with further headers.
+func (r *running) presignAs(t *testing.T, header []string, destination string, fields map[string]any) presigned {
+	t.Helper()
+	answer := r.do(t, "POST", "/v1/destinations/"+destination+"/presign", object(fields), header...)
 	var p presigned
 	if err := json.Unmarshal(answer.body, &p); err != nil || answer.status != http.StatusCreated && answer.status != http.StatusOK {
 		t.Fatalf("%v: %d %s", fields, answer.status, answer.body)
@@ -54,7 +60,7 @@ func send(t *testing.T, method, url, body string, header map[string]string) (int
 
 // settings are a destination whose objects are stored with much.
 const settings = `auth: { dev: true }
-stores: { s: $STORE }
+stores: { s: $SESSIONS }
 destinations:
   all:
     store: s

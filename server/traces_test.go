@@ -59,7 +59,7 @@ func TestTraces(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", c.URL)
 	r := startSet(t, os.Getenv, `server: { proxies: [127.0.0.0/8] }
 auth: { dev: true }
-stores: { s: $STORE }
+stores: { s: $TRUSTED }
 destinations:
   d: { store: s, bucket: media, key: "{user}/{filename}", content_length: 0..1GiB }
 `)
@@ -108,7 +108,7 @@ func TestTracesOfStrangers(t *testing.T) {
 	c := collect(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", c.URL+"/v1/traces")
 	t.Setenv("OTEL_SERVICE_NAME", "uploads")
-	r := startSet(t, os.Getenv, "auth: { dev: true }\nstores: { s: $STORE }\ndestinations: { d: { store: s, bucket: media, key: \"{uuid}\", content_length: 0..1GiB } }\n")
+	r := startSet(t, os.Getenv, "auth: { dev: true }\nstores: { s: $TRUSTED }\ndestinations: { d: { store: s, bucket: media, key: \"{uuid}\", content_length: 0..1GiB } }\n")
 	// Not sampled, they say: it is recorded all the same.
 	r.grantAs(t, []string{"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"}, "d", "x", 4)
 	if err := r.Close(); err != nil {
@@ -131,7 +131,7 @@ func TestTracesOfStrangers(t *testing.T) {
 
 func TestACollectorThatIsAway(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
-	r := startSet(t, os.Getenv, "auth: { dev: true }\nstores: { s: $STORE }\ndestinations: { d: { store: s, bucket: media, key: \"{uuid}\", content_length: 0..1GiB } }\n")
+	r := startSet(t, os.Getenv, "auth: { dev: true }\nstores: { s: $TRUSTED }\ndestinations: { d: { store: s, bucket: media, key: \"{uuid}\", content_length: 0..1GiB } }\n")
 	r.grant(t, "d", "x", 4)
 	if err := r.Close(); err != nil {
 		t.Error(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -124,6 +125,26 @@ func TestCompleteDeletesWhatBreaksTheGrant(t *testing.T) {
 	}
 }
 
+// What AWS lets whoever may put add, the embedded store keeps from sessions: its
+// owner puts the object.
+func TestAnObjectThatRedirectsBreaksItsGrant(t *testing.T) {
+	e := startEngine(t, "media")
+	r := e.serve(t, nothingSet, "auth: { dev: true }\nstores: { s: $STORE }\ndestinations: { d: { store: s, bucket: media, key: \"{uuid}\", content_length: 0..1GiB } }\n")
+	u := r.grant(t, "d", "x", 4)
+	put := &s3.PutObjectInput{Bucket: aws.String("media"), Key: aws.String(u.Upload.Key), ContentType: aws.String("text/x-test"), WebsiteRedirectLocation: aws.String("https://evil.example/")}
+	put.Body = strings.NewReader("four")
+	if _, err := u.s3().PutObject(context.Background(), put); codeOf(err) != "AccessDenied" {
+		t.Errorf("by the session: %v", err)
+	}
+	put.Body = strings.NewReader("four")
+	if _, err := e.s3(e.own).PutObject(context.Background(), put); err != nil {
+		t.Fatal(err)
+	}
+	if answer := r.do(t, "POST", "/v1/uploads/complete", object(map[string]any{"grant": u.Grant})); answer.problem() != "object_breaks_grant" || !strings.Contains(string(answer.body), "x-amz-website-redirect-location") {
+		t.Errorf("%d %s", answer.status, answer.body)
+	}
+}
+
 func TestMultipartWithAGrant(t *testing.T) {
 	r := start(t, t.TempDir())
 	ctx := context.Background()
@@ -175,14 +196,39 @@ func TestGrantsOutliveARestart(t *testing.T) {
 	}
 }
 
+// twoFreePorts is an address that is free, and so is the next port. Neither is one that
+// the system gives to clients (32768 and up), or another test's might take it meanwhile.
+func twoFreePorts(t *testing.T) string {
+	t.Helper()
+	for port := 20_000 + os.Getpid()%5_000*2; port < 32_000; port += 2 {
+		one, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		two, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1))
+		one.Close()
+		if err == nil {
+			two.Close()
+			return fmt.Sprintf("127.0.0.1:%d", port)
+		}
+	}
+	t.Fatal("no two ports are free")
+	return ""
+}
+
 func TestTheEmbeddedStoreStaysWhereItWas(t *testing.T) {
 	r := start(t, t.TempDir())
-	before := r.grant(t, "demo", "x", 1).Upload.Endpoint
-	address := strings.TrimSuffix(strings.TrimPrefix(r.URL, "http://"), "/")
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r.Listen = address
+	r.Listen = twoFreePorts(t)
+	if err := r.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	before := r.grant(t, "demo", "x", 1).Upload.Endpoint
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if err := r.Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}

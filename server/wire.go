@@ -30,6 +30,7 @@ import (
 	"github.com/chunksign/chunksign/server/policy"
 	"github.com/chunksign/chunksign/server/presign"
 	"github.com/chunksign/chunksign/server/sts"
+	"github.com/chunksign/chunksign/server/trial"
 	"github.com/chunksign/chunksign/server/verify"
 )
 
@@ -113,7 +114,7 @@ func (w *wiring) embedded(ctx context.Context, data string) error {
 	w.close = append(w.close, store.Close)
 	s := &destination.Store{
 		Name: "embedded", Region: store.Region(), Endpoint: store.Endpoint(), Addressing: "path", DeletesIfMatch: true,
-		STS: destination.STS{RoleARN: store.RoleARN(), Endpoint: store.STSEndpoint()},
+		STS: destination.STS{RoleARN: store.RoleARN(), Endpoint: store.STSEndpoint(), Trusted: true},
 	}
 	own := store.Credentials()
 	w.credentials = map[string]aws.CredentialsProvider{
@@ -222,6 +223,7 @@ func (w *wiring) handler() (http.Handler, error) {
 		Grants:       w.grants,
 		Policy:       policy.Session,
 		Sessions:     traces.Sessions(metrics.Sessions(sessions)),
+		Trial:        trial.NewSessions(time.Now),
 		Objects:      traces.Objects(metrics.Objects(verify.New(storesOf(c.Destinations), sessions.Own, nil))),
 		Hooks:        traces.Hooks(metrics.Hooks(hooks)),
 		Links:        presigner,

@@ -13,6 +13,10 @@ var storeOptions = Options{Heading: "stores.NAME", List: []Option{
 		Text: "who hands out the session credentials. Without it there are none: all destinations of the store have `signing: presigned`, and the server signs with its own credentials"},
 	{Name: "conditional_delete", shape: aFlag, Type: "`true`, `false`", Default: "AWS: `true`; with `endpoint`: `false`", Example: "true",
 		Text: "whether the store honours `If-Match` on DeleteObject, so that the server can delete exactly the object that it looked at ([AWS](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html)). Do not say so of a store that ignores it: another's object could be deleted"},
+	{Name: "unsigned_headers", shape: aFlag, Type: "`true`, `false`", Default: "`false`", Example: "true",
+		Text: "write `true` where the store heeds `x-amz-` headers that a presigned request does not sign, as [Ceph's radosgw 16.2](engines.md) does: presigned PUTs then sign such headers with values that give nothing (most are empty), and whoever sends the request sends them too. `chunksign doctor` tries it"},
+	{Name: "sign_parts_in", shape: oneOfThese("query", "headers"), Type: "`query`, `headers`", Default: "`query`", Example: "headers",
+		Text: "where the signatures of presigned parts stand, which destinations with `signing: presigned` upload by. `headers` is for stores that refuse a browser's preflight of a URL with a signature, as Ceph's radosgw 16.2 does; such parts are good for 10 minutes, and hold their bytes by `x-amz-content-sha256`"},
 }}
 
 var stsOptions = Options{Heading: "stores.NAME.sts", List: []Option{
@@ -30,6 +34,8 @@ var stsOptions = Options{Heading: "stores.NAME.sts", List: []Option{
 		Text: "whether sessions carry the principal as their source identity, which stays in CloudTrail whatever they do ([AWS](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html)); as readable as in the session's name. The role's trust policy has to allow `sts:SetSourceIdentity`: `chunksign iam` prints it"},
 	{Name: "tags", shape: texts, Type: "mapping of text", Default: "none", Example: "{ user: \"{user}\", app: gallery }",
 		Text: "session tags, for AWS's own policies and bills; values may hold `{user}`, `{claims.NAME}` and `{destination}`, encoded as in [keys](#keys). Each takes its part of STS's packed limit: where that is full, grants answer `packed_policy_too_large`. The role's trust policy has to allow `sts:TagSession`"},
+	{Name: "trusted", shape: aFlag, Type: "`true`, `false`", Default: "AWS: `true`; with `endpoint`: `false`", Example: "true",
+		Text: "whether pages get sessions of the store without a trial. Otherwise the server tries first, as a thief would and without writing anything, to get more out of one than its policy gives; where that works no page gets any: uploads answer `sessions_not_kept`, and `signing: presigned` is what to write. Once for each destination, at its first upload"},
 	{Name: "duration", shape: aDuration, Type: "duration, 15m to 12h", Default: "`15m`", Example: "1h",
 		Text: "how long sessions last, for destinations that do not say"},
 }}

@@ -126,6 +126,8 @@ func (d *document) store(n *yaml.Node, name string) *store {
 	if o.fields["conditional_delete"] != nil {
 		s.DeletesIfMatch = o.flag("conditional_delete")
 	}
+	s.TakesUnsigned = o.flag("unsigned_headers")
+	s.SignsInHeaders = o.oneOf("sign_parts_in", "query") == "headers"
 	if !s.AWS() {
 		s.STS.Endpoint = s.Endpoint // MinIO and Ceph serve STS beside S3
 	}

@@ -16,6 +16,10 @@ func (d *document) sessions(o *object, s *store) {
 		o.mistake("region", "region is %q; write a region's name, such as eu-west-1", s.STS.Region)
 	}
 	s.STS.SourceIdentity = o.flag("source_identity")
+	s.STS.Trusted = s.AWS()
+	if o.fields["trusted"] != nil {
+		s.STS.Trusted = o.flag("trusted")
+	}
 	if n := o.fields["via"]; n != nil {
 		v := d.object(n, "via", &viaOptions)
 		s.STS.Via = destination.VerifyRole{RoleARN: v.role("role_arn"), ExternalID: v.text("external_id")}

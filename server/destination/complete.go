@@ -98,6 +98,8 @@ func (g Grant) flaw(d *Destination, o *Object) string {
 		return fmt.Sprintf("it has %d bytes and the grant is for %d", o.Size, g.Size)
 	case !sameType(o.Type, g.Type):
 		return fmt.Sprintf("its type is %q and the grant is for %q", o.Type, g.Type)
+	case o.Redirect != "":
+		return "it sends who reads it elsewhere (x-amz-website-redirect-location), and no destination does"
 	case d.Checksum != "" && (o.Checksum == nil || o.Checksum.Algorithm != d.Checksum):
 		return "the store keeps no " + d.Checksum + " of it, and the destination asks for one"
 	case d.Conditions.Encryption && o.Encryption != d.Object.Encryption:

@@ -64,6 +64,17 @@ type Store struct {
 	// that the server can remove exactly the object that it has looked at.
 	// AWS does (AmazonS3/latest/userguide/conditional-deletes.html).
 	DeletesIfMatch bool
+
+	// TakesUnsigned says that the store heeds x-amz- headers that the signature
+	// of a presigned request does not cover. AWS refuses them
+	// (AmazonS3/latest/API/sig-v4-header-based-auth.html, CanonicalHeaders);
+	// Ceph's radosgw 16.2 stores an object with them.
+	TakesUnsigned bool
+
+	// SignsInHeaders says that the signatures of presigned parts stand in headers
+	// and not in the URL: Ceph's radosgw 16.2 holds a browser's CORS preflight
+	// against a signature in the URL, which is that of another method.
+	SignsInHeaders bool
 }
 
 // STS says which role a session is of, and who hands it out. Without a RoleARN
@@ -74,6 +85,9 @@ type STS struct {
 	Endpoint   string // "" is AWS's own for Region
 	Region     string // "" is the store's
 	ExternalID string // "" for none
+
+	// Trusted says that sessions are handed out without a trial. AWS is.
+	Trusted bool
 
 	Via            VerifyRole   // the role as which the server assumes RoleARN; without one it does so as itself
 	SourceIdentity bool         // sessions carry the principal as their source identity
@@ -231,6 +245,7 @@ type Object struct {
 	Modified  time.Time
 
 	Encryption string // x-amz-server-side-encryption
+	Redirect   string // x-amz-website-redirect-location: where its bucket, as a website, sends who reads it
 }
 
 // Checksum is a store's own checksum of an object.

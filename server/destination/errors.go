@@ -41,6 +41,7 @@ const (
 	PartsRefused         Code = "parts_refused"
 	WriteConflict        Code = "write_conflict"
 	StoreRefused         Code = "store_refused"
+	SessionsNotKept      Code = "sessions_not_kept"
 	StoreUnavailable     Code = "store_unavailable"
 	Internal             Code = "internal"
 )

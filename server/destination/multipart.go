@@ -97,17 +97,26 @@ func (s *Service) presignParts(ctx context.Context, p Principal, token, uploadID
 		return PartLinks{}, err
 	}
 	what.Session = by.Name
+	if most := by.now.Add(MaxHeaderDuration); d.Store.SignsInHeaders && by.until.After(most) {
+		by.until = most
+	}
 	out := PartLinks{Expires: by.until, Links: make([]PartLink, len(parts)), ServerTime: s.Now().UTC()}
 	for i, part := range parts {
 		r := StoreRequest{Store: d.Store, Bucket: d.Bucket, Key: g.Key, Method: "PUT"}
 		header := map[string]string{"x-amz-checksum-sha256": part.SHA256}
 		if uploadID == "" {
-			header = d.putHeaders(g.Type, part.SHA256)
+			header = d.PutHeaders(g.Type, part.SHA256)
 		} else {
 			r.Query = map[string]string{"partNumber": fmt.Sprint(part.Number), "uploadId": uploadID}
 		}
 		r.Header = maps.Clone(header)
 		r.Header["content-length"] = fmt.Sprint(part.Size)
+		if d.Store.SignsInHeaders {
+			url, signed := s.Signer.Headers(by.Session, r, part.SHA256, by.now)
+			delete(signed, "content-length") // whoever sends the bytes says how many
+			out.Links[i] = PartLink{url, signed}
+			continue
+		}
 		out.Links[i] = PartLink{s.Signer.URL(by.Session, r, by.now, by.lasts()), header}
 	}
 	return out, nil

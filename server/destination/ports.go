@@ -77,6 +77,21 @@ type SessionIssuer interface {
 	Issue(ctx context.Context, r SessionRequest) (Session, error)
 }
 
+// SessionTrial finds out whether a store keeps a session to its policy.
+type SessionTrial interface {
+	// Keeps answers nil where the store of a destination does, or is trusted to.
+	// Errors are *Error with SessionsNotKept, StoreUnavailable, or what Issue
+	// answered. It is safe for concurrent use.
+	Keeps(ctx context.Context, d *Destination, t Trial) error
+}
+
+// Trial is a session to try things with.
+type Trial struct {
+	Issue   func(ctx context.Context) (Session, error)
+	Inside  string // the key that the session is for
+	Outside string // one that it is not for, and the store's role may write
+}
+
 // ObjectLooker looks at objects, and removes them, with the server's own rights.
 type ObjectLooker interface {
 	// Look answers nil and no error where there is no object.

@@ -20,10 +20,18 @@ type RequestSigner interface {
 	// URL is r's, signed in its query. Whoever sends it sends r.Header too. It is
 	// good from now, which has no part of a second, for whole seconds.
 	URL(by Session, r StoreRequest, now time.Time, lasts time.Duration) string
+	// Headers is r signed in headers, those of r among them, for bytes whose
+	// SHA-256 in base64 is known. It is good for MaxHeaderDuration.
+	Headers(by Session, r StoreRequest, sha256 string, now time.Time) (url string, header map[string]string)
 	// Form is the address and the fields of an HTML form that puts f where it
 	// belongs, good until a time.
 	Form(by Session, f StoreForm, now, until time.Time) (url string, fields map[string]string, err error)
 }
+
+// MaxHeaderDuration is for how long a signature in headers is good: S3 takes it
+// for 15 minutes from when it was made, by its own clock
+// (AmazonS3/latest/API/sigv4-auth-using-authorization-header.html).
+const MaxHeaderDuration = 10 * time.Minute
 
 // StoreRequest is a request for one object.
 type StoreRequest struct {
@@ -63,7 +71,7 @@ func (s *Service) PresignPut(ctx context.Context, p Principal, name string, f Fi
 	out, by, err := s.presign(ctx, p, name, f, sha256, expires, false, &what)
 	if err == nil {
 		d := by.destination
-		header := d.putHeaders(out.Grant.Type, sha256)
+		header := d.PutHeaders(out.Grant.Type, sha256)
 		sent := maps.Clone(header)
 		sent["content-length"] = fmt.Sprint(out.Grant.Size)
 		out.Header, out.Expires = header, by.until
@@ -100,8 +108,8 @@ func (s *Service) PresignForm(ctx context.Context, p Principal, name string, f F
 	return out, err
 }
 
-// putHeaders are what a PutObject sends, in lower case. sha256 may be "".
-func (d *Destination) putHeaders(mediaType, sha256 string) map[string]string {
+// PutHeaders are what a presigned PutObject sends, in lower case. sha256 may be "".
+func (d *Destination) PutHeaders(mediaType, sha256 string) map[string]string {
 	h := d.headers(mediaType)
 	if sha256 != "" {
 		h["x-amz-checksum-sha256"] = sha256
@@ -109,7 +117,26 @@ func (d *Destination) putHeaders(mediaType, sha256 string) map[string]string {
 	if !d.Overwrite {
 		h["if-none-match"] = "*"
 	}
+	if d.Store.TakesUnsigned {
+		for name, value := range nothingMore {
+			if _, set := h[name]; !set {
+				h[name] = value
+			}
+		}
+	}
 	return h
+}
+
+// nothingMore are the headers by which a PutObject gets what its destination
+// does not give, with values that give nothing. Signed, none can be added. A
+// canned ACL excludes the headers x-amz-grant-*.
+var nothingMore = map[string]string{
+	"x-amz-acl":                                       "private",
+	"x-amz-tagging":                                   "",
+	"x-amz-website-redirect-location":                 "",
+	"x-amz-storage-class":                             "",
+	"x-amz-server-side-encryption":                    "",
+	"x-amz-server-side-encryption-customer-algorithm": "",
 }
 
 // by is who signs something, and for how long.

@@ -17,6 +17,7 @@ type Service struct {
 	Grants       *GrantKeys
 	Policy       PolicyWriter
 	Sessions     SessionIssuer
+	Trial        SessionTrial // may be nil: all stores are trusted
 	Objects      ObjectLooker
 	Links        ReadLinker
 	Signer       RequestSigner
@@ -245,9 +246,20 @@ func (d *Destination) rights(p Principal, key string) (Rights, error) {
 	return r, err
 }
 
-// session obtains one with some rights. A shared one may have been used for the
-// same before.
+// session obtains one with some rights, for a page. A shared one may have been
+// used for the same before.
 func (s *Service) session(ctx context.Context, p Principal, rights Rights, shared bool) (Session, error) {
+	if s.Trial != nil {
+		d := rights.Destination
+		before, _ := d.Beginning()
+		t := Trial{Inside: before + "chunksign-trial", Outside: before + "chunksign-trial-outside"}
+		t.Issue = func(ctx context.Context) (Session, error) {
+			return s.sessionAnew(ctx, p, Rights{Destination: d, Key: t.Inside, Address: rights.Address}, false, false)
+		}
+		if err := s.Trial.Keeps(ctx, d, t); err != nil {
+			return Session{}, err
+		}
+	}
 	return s.sessionAnew(ctx, p, rights, shared, false)
 }
 

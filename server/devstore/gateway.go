@@ -17,7 +17,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/gofiber/fiber/v3"
-	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
 	"github.com/versity/versitygw/embedgw"
@@ -156,7 +155,7 @@ func attributeStore(dir string) (meta.MetadataStorer, error) {
 // front stands before every S3 route and logs what passes, at debug level. It refuses foreign Hosts, and makes refusals readable to an allowed page, which the
 // gateway alone does not: it looks at the bucket's CORS rules only after the signature (in UploadPart, Create and
 // Complete), and closes the connection on a body that it did not read.
-func front(allowed func(host string) bool, origins func() []string, root aws.Credentials, sessions auth.SigningKeyProvider, log *slog.Logger) fiber.Handler {
+func front(allowed func(host string) bool, origins func() []string, root aws.Credentials, sessions *iam, log *slog.Logger) fiber.Handler {
 	uploads := &uploadLocks{}
 	return func(c fiber.Ctx) error {
 		// An absolute request URI would carry a second host; browsers never send one to an origin.
@@ -167,9 +166,15 @@ func front(allowed func(host string) bool, origins func() []string, root aws.Cre
 				"<Error><Code>MisdirectedRequest</Code><Message>This store answers only for its own loopback address.</Message></Error>")
 		}
 		signHash(c, root, sessions)
-		leave := uploads.enter(c)
-		err := c.Next()
-		leave()
+		var err error
+		if mayRedirect(c, root, sessions) {
+			leave := uploads.enter(c)
+			err = c.Next()
+			leave()
+		} else {
+			c.Set(fiber.HeaderContentType, fiber.MIMEApplicationXML)
+			err = c.Status(fiber.StatusForbidden).SendString(xml.Header + "<Error><Code>AccessDenied</Code><Message>" + redirectHeader + " needs the right s3:PutBucketWebsite here.</Message></Error>")
+		}
 		oneRequestID(c)
 		// Not the query as it is: a presigned URL's is a secret while it lasts.
 		log.Debug("s3", "method", c.Method(), "path", c.Path(), "partNumber", c.Query("partNumber"), "uploadId", c.Query("uploadId"), "status", c.Response().StatusCode())

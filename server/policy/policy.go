@@ -57,7 +57,7 @@ func Session(r destination.Rights) (string, error) {
 		// as well. No key of ours ends with a slash.
 		statements = append(statements, statement("Deny", []string{"s3:*"}, "arn:"+partition+":s3:::"+d.Bucket+"/*/", ""))
 		for _, key := range strays(d) {
-			statements = append(statements, statement("Deny", []string{"s3:PutObject"}, "*", `,"Condition":{"StringLike":{"`+key+`":"*"}}`))
+			statements = append(statements, statement("Deny", []string{"s3:PutObject"}, "*", `,"Condition":{"StringLike":{"`+key+`":"?*"}}`))
 		}
 	}
 	if key := d.Object.KMSKeyID; key != "" {

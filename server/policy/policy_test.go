@@ -28,7 +28,7 @@ func TestPolicies(t *testing.T) {
 	without := func(keys ...string) (all string) {
 		all = noFolders
 		for _, k := range keys {
-			all += `,{"Effect":"Deny","Action":"s3:PutObject","Resource":"*","Condition":{"StringLike":{"s3:` + k + `":"*"}}}`
+			all += `,{"Effect":"Deny","Action":"s3:PutObject","Resource":"*","Condition":{"StringLike":{"s3:` + k + `":"?*"}}}`
 		}
 		return all
 	}

@@ -91,15 +91,18 @@ func (c *Caller) Abort(ctx context.Context, by destination.Session, w destinatio
 	if err != nil {
 		return false, err
 	}
-	if refused := reply.Check(); refused != nil && refused.Code != "NoSuchUpload" {
+	if refused := reply.Check(); refused != nil && !unknown(refused) {
 		return false, refusal(refused)
 	}
 	if reply, err = c.call(ctx, by, w, t, t.ListParts(uploadID, 0), nil, callTimeout); err != nil {
 		return false, err
 	}
 	refused := reply.Check()
-	return refused != nil && refused.Code == "NoSuchUpload", nil
+	return refused != nil && unknown(refused), nil
 }
+
+// unknown says that the store does not know an upload. Ceph's radosgw calls it its key.
+func unknown(e *s3api.Error) bool { return e.Code == "NoSuchUpload" || e.Code == "NoSuchKey" }
 
 func target(w destination.Write) *s3api.Target {
 	return &s3api.Target{

@@ -14,6 +14,9 @@ package presign
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"maps"
 	"net/url"
 	"strings"
 	"time"
@@ -79,6 +82,18 @@ func (Presigner) URL(by destination.Session, r destination.StoreRequest, now tim
 	return scheme + "://" + host + signer(by, r.Store).Presign(&sigv4.Request{
 		Method: r.Method, Host: host, Path: path, Query: params(r.Query), Header: params(r.Header),
 	}, now, lasts)
+}
+
+// Headers implements destination.RequestSigner.
+func (Presigner) Headers(by destination.Session, r destination.StoreRequest, sha256 string, now time.Time) (string, map[string]string) {
+	_, host, path := address(r.Store, r.Bucket, r.Key)
+	sum, _ := base64.StdEncoding.DecodeString(sha256)
+	q := sigv4.Request{Method: r.Method, Host: host, Path: path, Query: params(r.Query), Header: params(r.Header), PayloadHash: hex.EncodeToString(sum)}
+	header := maps.Clone(r.Header)
+	for _, h := range signer(by, r.Store).Sign(&q, now) {
+		header[h.Name] = h.Value
+	}
+	return target(destination.Write{Store: r.Store, Bucket: r.Bucket, Key: r.Key}).URL(&q), header
 }
 
 func signer(by destination.Session, s *destination.Store) *sigv4.Signer {

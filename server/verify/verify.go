@@ -82,7 +82,7 @@ func (l *Looker) Look(ctx context.Context, s *destination.Store, bucket, key str
 	o := &destination.Object{
 		Size: aws.ToInt64(head.ContentLength), Type: aws.ToString(head.ContentType),
 		ETag: strings.Trim(aws.ToString(head.ETag), `"`), Checksum: checksum(head), Modified: aws.ToTime(head.LastModified),
-		Encryption: string(head.ServerSideEncryption),
+		Encryption: string(head.ServerSideEncryption), Redirect: aws.ToString(head.WebsiteRedirectLocation),
 	}
 	// A bucket whose versioning is suspended says "null", which the next write replaces.
 	if v := aws.ToString(head.VersionId); v != "null" {

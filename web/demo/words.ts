@@ -107,6 +107,7 @@ const explanations: Record<string, Words> = {
   object_missing: ["The bucket does not have the object", "It may have been deleted just now. Try again."],
   object_replaced: ["The bucket holds another object under this name", "Someone else may have written it meanwhile. Try again under another name.", "pick"],
   object_breaks_grant: ["What arrived is not what was announced", "The server took it away again. Try again, and tell whoever runs the server if it happens again."],
+  sessions_not_kept: ["This destination gives nobody a pass", "The store does not keep to what a pass allows. Tell whoever runs the server.", "no"],
   store_refused: ["The store refused what the server asked of it", "Tell whoever runs the server: its rights or its bucket need looking at."],
   store_unavailable: ["The store does not answer", "Wait a moment, then try again. What has arrived is kept."],
   internal: ["The server made a mistake", "Try once more; if it happens again, pass the line below to whoever runs the server."],

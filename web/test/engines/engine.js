@@ -15,6 +15,9 @@ export function env(name) {
   return value;
 }
 
+/** Pages get no sessions of it, which it does not keep to their policies. */
+export const ceph = env("CHUNKSIGN_ENGINE") === "ceph";
+
 /** @param {"kill" | "start"} act @param {number} node */
 export async function node(act, node) {
   const reply = await fetch(`${env("CHUNKSIGN_ENGINE_CONTROL")}/${act}?node=${node}`, { method: "POST" });
@@ -26,15 +29,16 @@ export async function node(act, node) {
  *
  * @param {import("node:test").TestContext} t
  * @param {Record<string, object>} destinations  each gets the store and its bucket
- * @param {{ origins?: string[], named?: boolean }} [options]  other origins of pages; the store has a name, at port 80
+ * @param {{ origins?: string[], named?: boolean, trusted?: boolean }} [options]  other origins of pages; the store has a name, at port 80; its sessions are not tried
  */
-export async function engineStage(t, destinations, { origins = [], named = false } = {}) {
+export async function engineStage(t, destinations, { origins = [], named = false, trusted = false } = {}) {
   const tmp = await mkdtemp(join(tmpdir(), "chunksign-test-"));
   t.after(() => rm(tmp, { recursive: true, force: true }));
   const at = env("CHUNKSIGN_S3_ENDPOINT");
   const store = {
     region: env("CHUNKSIGN_S3_REGION"), endpoint: named ? "http://store.test" : at,
-    sts: { role_arn: env("CHUNKSIGN_S3_ROLE_ARN"), endpoint: env("CHUNKSIGN_STS_ENDPOINT") },
+    sts: { role_arn: env("CHUNKSIGN_S3_ROLE_ARN"), endpoint: env("CHUNKSIGN_STS_ENDPOINT"), trusted },
+    unsigned_headers: ceph, sign_parts_in: ceph ? "headers" : "query",
   };
   const config = join(tmp, "c.yaml"); // JSON is YAML
   await writeFile(config, JSON.stringify({

@@ -4,10 +4,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { giveFiles, openDemo, randomFile } from "../harness.js";
-import { engineStage, env, node, sha256At } from "./engine.js";
+import { ceph, engineStage, env, node, sha256At } from "./engine.js";
 
 const MiB = 1 << 20;
 
+const signing = ceph ? "presigned" : "session";
 const nodes = Number(env("CHUNKSIGN_ENGINE_NODES"));
 
 for (const { name, which, back } of [
@@ -16,7 +17,7 @@ for (const { name, which, back } of [
 ]) {
   if (which === 0 && !back) continue; // there is no other
   test(`an upload goes on without ${name}`, async (t) => {
-    const { tmp, url, browser } = await engineStage(t, { kill: { key: "page/{uuid}/{filename}", read: "owner" } });
+    const { tmp, url, browser } = await engineStage(t, { kill: { key: "page/{uuid}/{filename}", read: "owner", signing } });
     const file = await randomFile(tmp, "film.bin", 512 * MiB);
     const page = await openDemo({ url, browser });
     await giveFiles(page, file.path);
@@ -41,3 +42,18 @@ for (const { name, which, back } of [
     assert.equal(await sha256At(object.url), file.sha256);
   });
 }
+
+test("files of one request and of none at all", async (t) => {
+  const { tmp, url, browser } = await engineStage(t, { small: { key: "page/{uuid}/{filename}", read: "owner", signing, tags: { team: "a b" } } });
+  const page = await openDemo({ url, browser });
+  for (const size of [100_000, 0]) {
+    const file = await randomFile(tmp, `${size}.bin`, size);
+    await giveFiles(page, file.path);
+    const object = await page.evaluate(async () => {
+      const { Uploader } = await import(/** @type {string} */ ("/chunksign/chunksign.js"));
+      const { files } = /** @type {any} */ (window);
+      return new Uploader({ destination: "small" }).upload(files[0]).result;
+    });
+    assert.equal(await sha256At(object.url), file.sha256);
+  }
+});
