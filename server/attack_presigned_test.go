@@ -128,9 +128,10 @@ func attackSigned(t *testing.T, configuration string, carries []string) {
 		}
 		key, _, _ := strings.Cut(at.Query().Get("X-Amz-Credential"), "/")
 		holds := aws.Credentials{AccessKeyID: key, SecretAccessKey: "guessed", SessionToken: at.Query().Get("X-Amz-Security-Token"), Source: presignedSource}
+		comes := carries
 		if c.part {
-			carries = nil // a part is stored with nothing
+			comes = nil // a part is stored with nothing
 		}
-		e.attack(t, c.with, u.Upload.Key, holds, b, map[string]string{u.Upload.Key: made.UploadID}, carries, false)
+		e.attack(t, c.with, u.Upload.Key, holds, b, map[string]string{u.Upload.Key: made.UploadID}, comes, false)
 	}
 }
