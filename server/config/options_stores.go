@@ -16,7 +16,7 @@ var storeOptions = Options{Heading: "stores.NAME", List: []Option{
 	{Name: "unsigned_headers", shape: aFlag, Type: "`true`, `false`", Default: "`false`", Example: "true",
 		Text: "write `true` where the store heeds `x-amz-` headers that a presigned request does not sign, as [Ceph's radosgw 16.2](engines.md) does: presigned PUTs then sign such headers with values that give nothing (most are empty), and whoever sends the request sends them too. `chunksign doctor` tries it"},
 	{Name: "sign_parts_in", shape: oneOfThese("query", "headers"), Type: "`query`, `headers`", Default: "`query`", Example: "headers",
-		Text: "where the signatures of presigned parts stand, which destinations with `signing: presigned` upload by. `headers` is for stores that refuse a browser's preflight of a URL with a signature, as Ceph's radosgw 16.2 does; such parts are good for 10 minutes, and hold their bytes by `x-amz-content-sha256`"},
+		Text: "where the signatures of presigned parts stand, which destinations with `signing: presigned` upload by. `headers` is for stores whose answers to a URL with a signature no page may read, as those of Ceph's radosgw 16.2; such parts are good for 10 minutes, and hold their bytes by `x-amz-content-sha256`"},
 }}
 
 var stsOptions = Options{Heading: "stores.NAME.sts", List: []Option{

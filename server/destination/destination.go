@@ -72,8 +72,8 @@ type Store struct {
 	TakesUnsigned bool
 
 	// SignsInHeaders says that the signatures of presigned parts stand in headers
-	// and not in the URL: Ceph's radosgw 16.2 holds a browser's CORS preflight
-	// against a signature in the URL, which is that of another method.
+	// and not in the URL: of Ceph's radosgw 16.2 no page may read the answer to a
+	// part whose URL carries one.
 	SignsInHeaders bool
 }
 
