@@ -36,7 +36,7 @@ func TestWhereARequestComesFrom(t *testing.T) {
 		for _, v := range c.forwarded {
 			r.Header.Add("X-Forwarded-For", v)
 		}
-		a := &api{Config{Proxies: c.proxies}}
+		a := &api{Config: Config{Proxies: c.proxies}}
 		if got := a.address(r); got != c.want {
 			t.Errorf("%s, forwarded for %q: %s; want %s", c.remote, c.forwarded, got, c.want)
 		}

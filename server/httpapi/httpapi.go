@@ -21,6 +21,7 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -77,7 +78,9 @@ type Config struct {
 }
 
 // View is a route that answers in its own words. Only errors that it has none
-// for it returns, to be answered as problems.
+// for it returns, to be answered as problems. Its GET may have effects, and so
+// is answered to the code of pages that may call, but not to what a page of
+// another site embeds (see ownCode).
 type View struct {
 	Method, Path string
 	Serve        func(w http.ResponseWriter, r *http.Request, who func() (destination.Principal, error)) error
@@ -85,11 +88,17 @@ type View struct {
 
 type api struct {
 	Config
+	protection *http.CrossOriginProtection
 }
 
 // New makes the handler. It answers an error where an origin is malformed.
 func New(c Config) (http.Handler, error) {
-	a := &api{c}
+	a := &api{Config: c, protection: http.NewCrossOriginProtection()}
+	for _, origin := range c.Origins {
+		if err := a.protection.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("the origin %q: %w", origin, err)
+		}
+	}
 	r := mux.NewRouter()
 	// A destination's name is one segment; mux would clean // and .. into a redirect.
 	r.SkipClean(true)
@@ -116,6 +125,9 @@ func New(c Config) (http.Handler, error) {
 
 	for _, v := range c.Views {
 		r.Handle(v.Path, a.handle(func(w http.ResponseWriter, r *http.Request) error {
+			if err := a.ownCode(r); err != nil {
+				return err
+			}
 			return v.Serve(w, r, func() (destination.Principal, error) { return a.who(r) })
 		})).Methods(v.Method)
 	}
@@ -131,7 +143,7 @@ func New(c Config) (http.Handler, error) {
 		w.Header().Set("Allow", allowed(r, req))
 		return problem(methodNotAllowed, "")
 	})
-	return a.wrap(r)
+	return a.wrap(r), nil
 }
 
 // who says whose a request is. A sign-in that is refused goes on record.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -18,21 +19,46 @@ import (
 // wrap puts around the routes what every request goes through: from outside
 // in, the request's ID and log line, recovery, headers, guard, CORS and the
 // protection against requests that a page of another site made the browser send.
-func (a *api) wrap(routes http.Handler) (http.Handler, error) {
-	protection := http.NewCrossOriginProtection()
-	for _, origin := range a.Origins {
-		if err := protection.AddTrustedOrigin(origin); err != nil {
-			return nil, fmt.Errorf("the origin %q: %w", origin, err)
-		}
-	}
-	protection.SetDenyHandler(a.handle(func(http.ResponseWriter, *http.Request) error {
-		return problem(crossOrigin, "the browser says that a page of another site sent this; add its origin to server.origins")
-	}))
-	h := a.cors(protection.Handler(routes))
+func (a *api) wrap(routes http.Handler) http.Handler {
+	a.protection.SetDenyHandler(a.handle(func(http.ResponseWriter, *http.Request) error { return anotherSite() }))
+	h := a.cors(a.protection.Handler(routes))
 	if a.Guard != nil {
 		h = a.guard(h)
 	}
-	return a.log(a.recover(secure(h))), nil
+	return a.log(a.recover(secure(h)))
+}
+
+func anotherSite() error {
+	return problem(crossOrigin, "the browser says that a page of another site sent this; add its origin to server.origins")
+}
+
+// ownCode checks that a GET which has effects, or returns a signature, was made by
+// the code of a page that may call, or by no browser. http.CrossOriginProtection
+// takes every GET for safe, so the request is held to what it wants of a POST; and a
+// browser that reports how a reply is used (w3.org/TR/fetch-metadata) must report a
+// fetch or an XMLHttpRequest: not an image, a script, a frame or a navigation, which
+// carry the visitor's cookies without any code of the page's. Browsers report that to
+// https and to loopback; elsewhere a Referer, where there is one, says the same.
+func (a *api) ownCode(r *http.Request) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return nil // CrossOriginProtection has checked it
+	}
+	unsafe := *r
+	unsafe.Method = http.MethodPost
+	if a.protection.Check(&unsafe) != nil {
+		return anotherSite()
+	}
+	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
+	if mode != "" && mode != "cors" && mode != "same-origin" || dest != "" && dest != "empty" {
+		return problem(crossOrigin, "the browser says that no script asked for this; call it by fetch or XMLHttpRequest")
+	}
+	if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" && r.Header.Get("Referer") != "" {
+		from, err := url.Parse(r.Header.Get("Referer"))
+		if err != nil || from.Host != r.Host && !slices.Contains(a.Origins, from.Scheme+"://"+from.Host) {
+			return anotherSite()
+		}
+	}
+	return nil
 }
 
 // seen is what is known of a request beside itself. The router fills in route.
