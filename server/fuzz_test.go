@@ -14,8 +14,8 @@ const fuzzed = `server: { origins: ["https://app.example.com"], metrics: [192.0.
 auth: { dev: true }
 stores: { s: $STORE, bare: $BARE }
 destinations:
-  any: { store: s, bucket: media, key: "any/{uuid}/{filename}", content_length: 0..50TB, read: owner, rate: 1000000/s }
-  own: { store: s, bucket: media, key: "own/{user}/{date}/{basename}.{ext}", content_length: 0..1GiB, scope: prefix, overwrite: true, acl: private, tags: { a: b } }
+  any: { store: s, bucket: media, key: "any/{uuid}/{filename}", content_length: 0..50TB, read: owner, rate: 1000000/s, compat: [evaporate] }
+  own: { store: s, bucket: media, key: "own/{user}/{date}/{basename}.{ext}", content_length: 0..1GiB, scope: prefix, overwrite: true, compat: [evaporate, s3direct], acl: private, tags: { a: b } }
   once: { store: s, bucket: media, key: "once/{destination}/{filename}", content_length: 1B..1MB, content_types: [image/*, text/plain], existence_optimization: true }
   signed: { store: bare, bucket: media, key: "signed/{uuid}/{filename}", content_length: 0..1GiB, signing: presigned }
   rule: { store: s, bucket: media, key: "rule/{ulid}", content_length: 0..1GiB, allow: "file.name.startsWith('a') || file.size < 5 || file.type == claims.x" }

@@ -137,6 +137,7 @@ func (o *imported) destination(b *strings.Builder, name string, v pyliteral.Valu
 		line("content_types", "["+strings.Join(types, ", ")+"]")
 	}
 	line("content_length", o.length(name, v))
+	line("compat", "[s3direct]")
 	line("scope", "prefix")
 	if isAWS(endpoint) {
 		line("overwrite", "true # EvaporateJS cannot say If-None-Match")

@@ -77,7 +77,7 @@ func TestImportReadsTheReadmesSettings(t *testing.T) {
 		`  media: { region: "eu-central-1", sts: { role_arn: "arn:aws:iam::123456789012:role/r", duration: 1h } }`,
 		`  media2: { region: "eu-west-1", sts: { role_arn: "arn:aws:iam::123456789012:role/r", duration: 1h } }`,
 		`    store: media`, `    bucket: "custom-bucket"`, `    key: "uploads/images/{user}/{uuid}/{filename}"`, `    allow: "claims.is_staff == true"`,
-		`    content_types: ["image/jpeg", "image/png", "video/mp4"]`, `    content_length: 5000B..20000000B`, `    scope: prefix`,
+		`    content_types: ["image/jpeg", "image/png", "video/mp4"]`, `    content_length: 5000B..20000000B`, `    compat: [s3direct]`, `    scope: prefix`,
 		`    overwrite: true # EvaporateJS cannot say If-None-Match`, `    acl: "private"`, `    cache_control: "max-age=2592000"`, `    server_side_encryption: "AES256"`,
 		`    store: media2`, `    bucket: "your-aws-s3-bucket-name"`, `    key: "example_destination_two/{user}/{uuid}/{filename}"`, `    content_length: 0B..50TB`,
 	} {

@@ -167,8 +167,8 @@ func (w *widget) upload(t *testing.T, dest string, params map[string]any, parts 
 const s3directs = `auth: { headers: { from: [127.0.0.0/8], lists: { groups: X-Forwarded-Groups } } }
 stores: { s: $STORE }
 destinations:
-  files: { store: s, bucket: media, key: "files/{user}/{uuid}/{filename}", content_length: 1B..20MiB, content_types: [text/*], scope: prefix, allow: "'staff' in claims.groups", cache_control: max-age=60, content_disposition: attachment }
-  plain: { store: s, bucket: media, key: "plain/{user}/{uuid}/{filename}", content_length: 0..1GiB, scope: prefix }
+  files: { store: s, bucket: media, key: "files/{user}/{uuid}/{filename}", content_length: 1B..20MiB, content_types: [text/*], scope: prefix, compat: [s3direct], allow: "'staff' in claims.groups", cache_control: max-age=60, content_disposition: attachment }
+  plain: { store: s, bucket: media, key: "plain/{user}/{uuid}/{filename}", content_length: 0..1GiB, scope: prefix, compat: [s3direct] }
   object: { store: s, bucket: media, key: "object/{uuid}", content_length: 0..1GiB }
 `
 
@@ -231,7 +231,7 @@ func TestS3DirectSaysNoInItsOwnWords(t *testing.T) {
 		{page, "files", "x", "text/plain", "0", 400, size},
 		{page, "files", "x", "text/plain", "20971521", 400, size},
 		{page, "files", "x", "text/plain", "-1", 400, size},
-		{page, "object", "x", "text/plain", "1", 500, "The destination has no scope: prefix, which these views need."},
+		{page, "object", "x", "text/plain", "1", 500, "The destination has no compat: [s3direct], which these views need."},
 		{page, "files", "", "text/plain", "1", 400, "name is empty; send the file's name"},
 		{page, "files", "x", "text/plain", "many", 400, "The field size is not a whole number."},
 	} {
@@ -239,6 +239,9 @@ func TestS3DirectSaysNoInItsOwnWords(t *testing.T) {
 		if status != c.status || out["error"] != c.text || len(out) != 1 || header.Get("Content-Type") != "application/json" || header.Get("Set-Cookie") != "" {
 			t.Errorf("%+v: %d %v %v", c, status, out, header)
 		}
+	}
+	if status, out, _ := page.post(t, "get_aws_v4_signature", "dest", "object", "to_sign", "x", "datetime", "x"); status != 500 || out["error"] != "The destination has no compat: [s3direct], which these views need." {
+		t.Errorf("a signature where the views are off: %d %v", status, out)
 	}
 	if status, out, _ := page.post(t, "get_upload_params", "dest", "files"); status != 400 || out["error"] != "The field name is missing." {
 		t.Errorf("no name: %d %v", status, out)

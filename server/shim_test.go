@@ -17,8 +17,8 @@ import (
 const shims = `auth: { headers: { from: [127.0.0.0/8], lists: { groups: X-Forwarded-Groups } } }
 stores: { s: $STORE }
 destinations:
-  files: { store: s, bucket: media, key: "files/{user}/{date}/{uuid}-{ulid}.{ext}", content_length: 1B..20MiB, content_types: [text/*], scope: prefix, allow: "'staff' in claims.groups", overwrite: true, read: owner }
-  fixed: { store: s, bucket: media, key: "fixed/{user}/{filename}", content_length: 1B..20MiB, scope: prefix }
+  files: { store: s, bucket: media, key: "files/{user}/{date}/{uuid}-{ulid}.{ext}", content_length: 1B..20MiB, content_types: [text/*], scope: prefix, allow: "'staff' in claims.groups", overwrite: true, read: owner, compat: [evaporate, s3direct] }
+  fixed: { store: s, bucket: media, key: "fixed/{user}/{filename}", content_length: 1B..20MiB, scope: prefix, compat: [s3direct] }
 `
 
 // asks is what the shim sends in place of a string to sign.

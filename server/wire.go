@@ -126,7 +126,7 @@ func (w *wiring) embedded(ctx context.Context, data string) error {
 		key string
 	}{
 		{destination.Destination{Name: "demo", Scope: destination.ScopeObject, ReadOwner: true}, "demo/{uuid}/{filename}"},
-		{destination.Destination{Name: "demo-s3direct", Scope: destination.ScopePrefix}, "s3direct/{user}/{uuid}/{filename}"},
+		{destination.Destination{Name: "demo-s3direct", Scope: destination.ScopePrefix, Compat: destination.Compat{Evaporate: true, S3Direct: true}}, "s3direct/{user}/{uuid}/{filename}"},
 		{destination.Destination{Name: "demo-once", Scope: destination.ScopeObject, ReadOwner: true, Existence: true}, "once/{user}/{filename}"},
 		{destination.Destination{Name: "demo-presigned", Scope: destination.ScopeObject, ReadOwner: true, Presigned: true}, "presigned/{uuid}/{filename}"},
 	} {

@@ -33,7 +33,7 @@ func (v *Views) UploadParams(w http.ResponseWriter, r *http.Request, who Who) er
 	if refused || err != nil {
 		return err
 	}
-	switch {
+	switch { // what check calls a mistake, for programs that make their own destinations
 	case d.Presigned:
 		return refuse(w, http.StatusInternalServerError, "The destination has signing: presigned, and these views need signing: session.")
 	case d.Scope != destination.ScopePrefix:
@@ -113,8 +113,9 @@ func (h held) sign(d *destination.Destination, s toSign) string {
 	return signer.Signature(s.text, s.at)
 }
 
-// permitted makes the first two checks of both views: is there such a
-// destination, and may its asker use it. refused says that it has answered.
+// permitted makes the first checks of both views: is there such a destination,
+// may its asker use it, and does it serve these views. refused says that it has
+// answered.
 func (v *Views) permitted(w http.ResponseWriter, r *http.Request, name string, f *destination.File, who Who) (d *destination.Destination, p destination.Principal, refused bool, err error) {
 	if d, err = v.Service.Named(name); err != nil {
 		return nil, p, true, refuse(w, http.StatusNotFound, "File destination does not exist.")
@@ -125,6 +126,9 @@ func (v *Views) permitted(w http.ResponseWriter, r *http.Request, name string, f
 	switch destination.OutcomeOf(err) {
 	case destination.Unauthenticated, destination.NotAllowed:
 		return nil, p, true, refuse(w, http.StatusForbidden, "Permission denied.")
+	}
+	if err == nil && !d.Compat.S3Direct {
+		return nil, p, true, refuse(w, http.StatusInternalServerError, "The destination has no compat: [s3direct], which these views need.")
 	}
 	return d, p, false, err
 }

@@ -32,6 +32,9 @@ func (d *document) conditions(o *object, dst *destination.Destination) {
 	if dst.Presigned && (c.Client || len(c.SourceIP) > 0) {
 		in.mistake("source_ip", "source_ip is there with signing: presigned, by which the server makes calls for the page, from an address of its own; leave source_ip out, or write signing: session")
 	}
+	if dst.Compat.Evaporate && (c.Client || len(c.SourceIP) > 0) {
+		in.mistake("source_ip", "source_ip is there with compat: [evaporate], for which the server lists parts with the page's session, from an address of its own; leave one of the two out")
+	}
 	if slices.ContainsFunc(c.SourceIP, func(p netip.Prefix) bool { return p.Addr().IsPrivate() }) {
 		d.warn(in.at("source_ip"), "source_ip has private addresses, by which pages reach AWS only through a VPC endpoint, where this condition denies all; write the addresses that the pages' requests leave your network with")
 	}

@@ -115,6 +115,7 @@ func (d *document) destination(n *yaml.Node, name string, stores map[string]*sto
 	}
 	dst.Checksum = o.oneOf("checksum", "")
 	dst.Object = d.settings(o)
+	d.compat(o, dst)
 	d.conditions(o, dst)
 	o.within(limits, dst)
 	d.verify(o, dst)

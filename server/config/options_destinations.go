@@ -61,6 +61,8 @@ var destinationOptions = Options{Heading: "destinations.NAME", null: true, List:
 		Text: "this destination's own in place of the file's, each for itself"},
 	{Name: "signing", shape: oneOfThese("session", "presigned"), Type: "`session`, `presigned`", Default: "`session`", Example: "presigned",
 		Text: "who signs the requests to the store. `presigned`: the page gets no credentials; the server signs each part and makes the other calls, with a session as narrow as the page's would be where the store has `sts`, else with its own credentials. The library works the same, with a call of the server more for some parts ([security.md](security.md#pages-that-hold-no-secret))"},
+	{Name: "compat", shape: listOf("evaporate", "s3direct"), Type: "list of `evaporate`, `s3direct`", Default: "none", Example: "[s3direct]",
+		Text: "the libraries whose pages may use this destination as they are ([migrate.md](migrate.md)): EvaporateJS, by `GET /evaporate/sign`, and django-s3direct's widget, by its two views. Both are signed for with sessions: the store needs `sts`, and `signing: presigned` is not taken beside them. `s3direct` needs `scope: prefix` and, on AWS, `overwrite: true`"},
 	{Name: "verify", shape: within(&verifyOptions), Type: "mapping", Default: "see below", Example: "",
 		Text: "as whom the server looks at objects, and whether it deletes"},
 	{Name: "webhook", shape: within(&webhookOptions), Type: "mapping", Default: "none", Example: "",

@@ -53,6 +53,11 @@ var (
 	scalar = []string{"string", "number", "boolean"}
 )
 
+// listOf is a list of some of these.
+func listOf(values ...string) shape {
+	return shape{plain: map[string]any{"type": "array", "items": map[string]any{"enum": values}}}
+}
+
 func pattern(p string) shape { return shape{plain: map[string]any{"type": scalar, "pattern": p}} }
 
 func oneOfThese(values ...string) shape { return shape{values: values} }

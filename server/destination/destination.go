@@ -174,9 +174,18 @@ type Destination struct {
 	Webhook       *Webhook      // who is told of finished uploads, nil for nobody
 
 	Object ObjectSettings
+	Compat Compat // none unless named
 
 	Checksum   string // the algorithm of the checksum that a finished object must have, "" for none in particular
 	Conditions Conditions
+}
+
+// Compat is the libraries of others whose pages may use the destination as they
+// are. Both are signed for with sessions, so a store without STS has neither, nor
+// has a Presigned destination, whose limits a session does not keep.
+type Compat struct {
+	Evaporate bool // EvaporateJS
+	S3Direct  bool // django-s3direct's widget
 }
 
 // Conditions narrow what a session may do beyond its key. They are AWS's.
