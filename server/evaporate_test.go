@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -20,8 +21,9 @@ import (
 const evaporates = `auth: { headers: { from: [127.0.0.0/8], lists: { groups: X-Forwarded-Groups } } }
 stores: { s: $STORE }
 destinations:
-  films: { store: s, bucket: media, key: "films/{user}/{uuid}/{filename}", content_length: 1B..20MiB, allow: "'staff' in claims.groups", metadata: { app: x }, cache_control: no-store }
-  files: { store: s, bucket: media, key: "files/{user}/{uuid}/{filename}", content_length: 1B..20MiB, scope: prefix }
+  films: { store: s, bucket: media, key: "films/{user}/{uuid}/{filename}", content_length: 1B..20MiB, allow: "'staff' in claims.groups", metadata: { app: x }, cache_control: no-store, compat: [evaporate] }
+  files: { store: s, bucket: media, key: "files/{user}/{uuid}/{filename}", content_length: 1B..20MiB, scope: prefix, compat: [evaporate, s3direct] }
+  off: { store: s, bucket: media, key: "off/{user}/{uuid}", content_length: 1B..20MiB, scope: prefix }
 `
 
 // canonicalOf is what EvaporateJS makes of a request: the host without its port, and x-amz-content-sha256 not among the headers.
@@ -33,6 +35,9 @@ func canonicalOf(u upload, method, query, payloadHash string, at time.Time, head
 		r.Query = append(r.Query, sigv4.Param{Name: name, Value: values[0]})
 	}
 	r.Header = append(r.Header, sigv4.Param{Name: "x-amz-date", Value: sigv4.Timestamp(at)})
+	if u.Evaporate != nil {
+		r.Header = append(r.Header, sigv4.Param{Name: "x-amz-security-token", Value: u.Evaporate.Headers["x-amz-security-token"]})
+	}
 	for name, value := range header {
 		r.Header = append(r.Header, sigv4.Param{Name: name, Value: value})
 	}
@@ -53,67 +58,160 @@ func (r *running) signature(t *testing.T, q sigv4.Request, at time.Time, more ma
 	return r.do(t, "GET", "/evaporate/sign?"+query.Encode(), "", header...)
 }
 
+// evaporating is a page with EvaporateJS and a grant.
+type evaporating struct {
+	*testing.T
+	*running
+	upload
+	as []string // headers that say who it is
+}
+
+// signed is one of EvaporateJS's requests with what the signer says of it: the
+// headers that sign it, where it does. A hash of "" is the body's.
+func (e evaporating) signed(method, query, body, hash string, header map[string]string) (sent map[string]string, said reply) {
+	e.Helper()
+	at := time.Now()
+	if hash == "" {
+		sum := sha256.Sum256([]byte(body))
+		hash = hex.EncodeToString(sum[:])
+	}
+	q := canonicalOf(e.upload, method, query, hash, at, header)
+	said = e.signature(e.T, q, at, e.Evaporate.SignParams, e.as...)
+	return e.authorize(q, at, string(said.body)), said
+}
+
+// authorize gives the headers of a request that has a signature.
+func (e evaporating) authorize(q sigv4.Request, at time.Time, signature string) map[string]string {
+	sent, names := map[string]string{"x-amz-content-sha256": q.PayloadHash}, []string{"host"}
+	for _, h := range q.Header {
+		sent[h.Name], names = h.Value, append(names, h.Name)
+	}
+	slices.Sort(names)
+	scope := sigv4.New(sigv4.Credentials{}, e.upload.Upload.Region).Scope(at)
+	sent["Authorization"] = fmt.Sprintf("AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=%s, Signature=%s", e.Evaporate.AWSKey, scope, strings.Join(names, ";"), signature)
+	return sent
+}
+
+func (e evaporating) url(query string) string {
+	return e.upload.Upload.Endpoint + sigv4.EscapePath("/"+e.upload.Upload.Bucket+"/"+e.upload.Upload.Key) + "?" + query
+}
+
+// call makes one of EvaporateJS's requests, which the signer signs.
+func (e evaporating) call(method, query, body string, header map[string]string) (int, string, http.Header) {
+	e.Helper()
+	hash := ""
+	if method == "PUT" { // a part, whose bytes EvaporateJS does not sign
+		hash = sigv4.UnsignedPayload
+	}
+	sent, said := e.signed(method, query, body, hash, header)
+	if said.status != http.StatusOK || !regexp.MustCompile("^[0-9a-f]{64}$").Match(said.body) || !strings.HasPrefix(said.header.Get("Content-Type"), "text/plain") {
+		e.Fatalf("%s %s: the signer: %d %s", method, query, said.status, said.body)
+	}
+	return send(e.T, method, e.url(query), body, sent)
+}
+
+// begin creates an upload, with what a destination's objects are stored with.
+func (e evaporating) begin() (uploadID string) {
+	e.Helper()
+	status, text, _ := e.call("POST", "uploads", "", e.stored())
+	id := regexp.MustCompile("<UploadId>(.+)</UploadId>").FindStringSubmatch(text)
+	if status != http.StatusOK || id == nil {
+		e.Fatalf("Create: %d %s", status, text)
+	}
+	return id[1]
+}
+
+// stored are the headers that Create is signed with.
+func (e evaporating) stored() map[string]string {
+	header := map[string]string{}
+	for name, value := range e.upload.Upload.Headers {
+		if name == "content-type" || strings.HasPrefix(name, "x-amz-") {
+			header[name] = value
+		}
+	}
+	return header
+}
+
+// part sends one, and gives its entry in Complete's list.
+func (e evaporating) part(uploadID string, n int, content string) string {
+	e.Helper()
+	status, text, header := e.call("PUT", fmt.Sprintf("partNumber=%d&uploadId=%s", n, uploadID), content, map[string]string{"content-type": "text/x-test"})
+	if status != http.StatusOK {
+		e.Fatalf("part %d: %d %s", n, status, text)
+	}
+	return fmt.Sprintf("<Part><PartNumber>%d</PartNumber><ETag>%s</ETag></Part>", n, header.Get("ETag"))
+}
+
+func completing(parts string) string {
+	return "<CompleteMultipartUpload>" + parts + "</CompleteMultipartUpload>"
+}
+
+// onlyNew is what EvaporateJS completes with.
+var onlyNew = map[string]string{"content-type": "application/xml; charset=UTF-8", "if-none-match": "*"}
+
 func TestEvaporateUploads(t *testing.T) {
 	r := startWith(t, evaporates)
 	alice := staff("alice")
 	content := []string{strings.Repeat("p", 5<<20), "end"}
-	u := r.grantAs(t, alice, "films", "näme (1)'!*.txt", 5<<20+3)
-	call := func(method, query, body string, unsigned bool, header map[string]string) (int, string, http.Header) {
-		t.Helper()
-		at := time.Now()
-		hash := sigv4.UnsignedPayload
-		if !unsigned {
-			sum := sha256.Sum256([]byte(body))
-			hash = hex.EncodeToString(sum[:])
-		}
-		q := canonicalOf(u, method, query, hash, at, header)
-		signed := r.signature(t, q, at, map[string]string{"grant": u.Grant}, alice...)
-		if signed.status != http.StatusOK || !regexp.MustCompile("^[0-9a-f]{64}$").Match(signed.body) || !strings.HasPrefix(signed.header.Get("Content-Type"), "text/plain") {
-			t.Fatalf("%s %s: the signer: %d %s", method, query, signed.status, signed.body)
-		}
-		sent, names := map[string]string{"x-amz-content-sha256": hash}, []string{"host"}
-		for _, h := range q.Header {
-			sent[h.Name], names = h.Value, append(names, h.Name)
-		}
-		slices.Sort(names)
-		scope := sigv4.New(sigv4.Credentials{}, "us-east-1").Scope(at)
-		sent["Authorization"] = fmt.Sprintf("AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=%s, Signature=%s", os.Getenv("AWS_ACCESS_KEY_ID"), scope, strings.Join(names, ";"), signed.body)
-		return send(t, method, u.Upload.Endpoint+sigv4.EscapePath(q.Path)+"?"+query, body, sent)
+	e := evaporating{t, r, r.grantAs(t, alice, "films", "näme (1)'!*.txt", 5<<20+3), alice}
+	if secret := e.Credentials.SecretAccessKey; e.Evaporate.AWSKey != e.Credentials.AccessKeyID || strings.Contains(object(e.Evaporate), secret) || len(e.Evaporate.SignParams["session"]) > 300 {
+		t.Errorf("%+v", e.Evaporate)
 	}
-	status, text, _ := call("POST", "uploads", "", false, map[string]string{"content-type": "text/x-test", "x-amz-meta-app": "x"})
-	id := regexp.MustCompile("<UploadId>(.+)</UploadId>").FindStringSubmatch(text)
-	if status != http.StatusOK || id == nil {
-		t.Fatalf("Create: %d %s", status, text)
-	}
-	list := "<CompleteMultipartUpload>"
+	id := e.begin()
+	list := ""
 	for i, part := range content {
-		status, text, header := call("PUT", fmt.Sprintf("partNumber=%d&uploadId=%s", i+1, id[1]), part, true, map[string]string{"content-type": "text/x-test"})
-		if status != http.StatusOK {
-			t.Fatalf("part %d: %d %s", i+1, status, text)
-		}
-		list += fmt.Sprintf("<Part><PartNumber>%d</PartNumber><ETag>%s</ETag></Part>", i+1, header.Get("ETag"))
+		list += e.part(id, i+1, part)
 	}
-	if status, text, _ := call("GET", "uploadId="+id[1]+"&part-number-marker=1", "", false, nil); status != http.StatusOK || strings.Count(text, "<PartNumber>") != 1 {
+	if status, text, _ := e.call("GET", "uploadId="+id+"&part-number-marker=1", "", nil); status != http.StatusOK || strings.Count(text, "<PartNumber>") != 1 {
 		t.Errorf("ListParts: %d %s", status, text)
 	}
-	status, text, _ = call("POST", "uploadId="+id[1], list+"</CompleteMultipartUpload>", false, map[string]string{"content-type": "application/xml; charset=UTF-8"})
+	status, text, _ := e.call("POST", "uploadId="+id, completing(list), onlyNew)
 	if status != http.StatusOK {
 		t.Fatalf("Complete: %d %s", status, text)
 	}
-	if got, err := os.ReadFile(filepath.Join(r.data, "media", u.Upload.Key)); err != nil || string(got) != strings.Join(content, "") {
+	if got, err := os.ReadFile(filepath.Join(r.data, "media", e.upload.Upload.Key)); err != nil || string(got) != strings.Join(content, "") {
 		t.Errorf("%d bytes are stored, %v", len(got), err)
 	}
-	if done := r.do(t, "POST", "/v1/uploads/complete", object(map[string]any{"grant": u.Grant}), alice...); done.status != http.StatusOK {
+	if done := r.do(t, "POST", "/v1/uploads/complete", object(map[string]any{"grant": e.Grant}), alice...); done.status != http.StatusOK {
 		t.Errorf("complete: %d %s", done.status, done.body)
 	}
-	if log := r.log.String(); strings.Contains(log, u.Grant) || strings.Contains(log, "to_sign") || strings.Contains(log, "uploadId") {
+	if log := r.log.String(); strings.Contains(log, e.Grant) || strings.Contains(log, "to_sign") || strings.Contains(log, "uploadId") || strings.Contains(log, e.Evaporate.SignParams["session"]) {
 		t.Error("the log holds the query")
 	}
-	u = r.grantAs(t, alice, "films", "dropped", 3)
-	_, text, _ = call("POST", "uploads", "", false, map[string]string{"content-type": "text/x-test", "x-amz-meta-app": "x"})
-	id = regexp.MustCompile("<UploadId>(.+)</UploadId>").FindStringSubmatch(text)
-	if status, text, _ := call("DELETE", "uploadId="+id[1], "", false, nil); status != http.StatusNoContent {
+	e.upload = r.grantAs(t, alice, "films", "dropped", 3)
+	if status, text, _ := e.call("DELETE", "uploadId="+e.begin(), "", nil); status != http.StatusNoContent {
 		t.Errorf("Abort: %d %s", status, text)
+	}
+	// What renews the session renews what EvaporateJS needs.
+	renewed := r.do(t, "POST", "/v1/uploads/credentials", object(map[string]any{"grant": e.Grant}), alice...)
+	if json.Unmarshal(renewed.body, &e.upload); e.Evaporate.AWSKey != e.Credentials.AccessKeyID {
+		t.Errorf("%d %s", renewed.status, renewed.body)
+	}
+	if status, text, _ := e.call("DELETE", "uploadId="+e.begin(), "", nil); status != http.StatusNoContent {
+		t.Errorf("Abort by the renewed session: %d %s", status, text)
+	}
+}
+
+// Where the destination does not name EvaporateJS its pages get nothing for it, and
+// nothing is signed for them.
+func TestEvaporateIsOffUnlessNamed(t *testing.T) {
+	r := startWith(t, evaporates)
+	alice := staff("alice")
+	on, off := r.grantAs(t, alice, "films", "a", 3), r.grantAs(t, alice, "off", "a", 3)
+	if off.Evaporate != nil {
+		t.Errorf("%+v", off.Evaporate)
+	}
+	now := time.Now()
+	q := canonicalOf(off, "POST", "uploads", sigv4.EmptyPayload, now, map[string]string{"content-type": "text/x-test"})
+	for what, more := range map[string]map[string]string{
+		"a grant":                       {"grant": off.Grant},
+		"a grant and another's session": {"grant": off.Grant, "session": on.Evaporate.SignParams["session"]},
+		"a destination":                 {"dest": "off"},
+		"the shim":                      {"dest": "off", "to_sign": asks("a", "text/x-test", 3, "")},
+	} {
+		if got := r.signature(t, q, now, more, alice...); got.problem() != "signature_refused" || !strings.Contains(string(got.body), "compat: [evaporate]") {
+			t.Errorf("%s: %d %s", what, got.status, got.body)
+		}
 	}
 }
 
@@ -121,6 +219,7 @@ func TestEvaporateSignsWhatItWasAskedToAllow(t *testing.T) {
 	r := startWith(t, evaporates)
 	alice, bob := staff("alice"), staff("bob")
 	u, theirs := r.grantAs(t, alice, "films", "a", 3), r.grantAs(t, bob, "films", "b", 3)
+	second := r.grantAs(t, alice, "films", "c", 3)
 	stored := map[string]string{"content-type": "text/x-test", "x-amz-meta-app": "x"}
 	const none, empty = sigv4.UnsignedPayload, sigv4.EmptyPayload
 	now := time.Now()
@@ -139,24 +238,33 @@ func TestEvaporateSignsWhatItWasAskedToAllow(t *testing.T) {
 			q.Header = slices.DeleteFunc(q.Header, func(h sigv4.Param) bool { return h.Name == name })
 		}
 	}
-	with := map[string]string{"grant": u.Grant}
+	with := u.Evaporate.SignParams
+	session := func(text string) map[string]string { return map[string]string{"grant": u.Grant, "session": text} }
 	if got := r.signature(t, create(nil), now, with, alice...); got.status != http.StatusOK {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
 	plain := func(method, query string) sigv4.Request { return canonicalOf(u, method, query, none, now, nil) }
 	for what, q := range map[string]sigv4.Request{
-		"another's key":            create(func(q *sigv4.Request) { q.Path = "/media/" + theirs.Upload.Key }),
-		"another bucket":           create(func(q *sigv4.Request) { q.Path = "/other/" + u.Upload.Key }),
-		"the bucket as host":       create(func(q *sigv4.Request) { q.Path = "/" + u.Upload.Key }),
-		"another host":             create(func(q *sigv4.Request) { q.Host = "evil.test" }),
-		"a path that is cleaned":   create(func(q *sigv4.Request) { q.Path = "/media/x/../" + u.Upload.Key }),
-		"another type":             create(func(q *sigv4.Request) { without("content-type")(q); header("content-type", "text/html")(q) }),
-		"no type":                  create(without("content-type")),
-		"without its metadata":     create(without("x-amz-meta-app")),
-		"other metadata":           create(header("x-amz-meta-more", "y")),
-		"an ACL":                   create(header("x-amz-acl", "public-read")),
-		"a redirect":               create(header("x-amz-website-redirect-location", "/x")),
-		"a token":                  create(header("x-amz-security-token", "t")),
+		"another's key":          create(func(q *sigv4.Request) { q.Path = "/media/" + theirs.Upload.Key }),
+		"another bucket":         create(func(q *sigv4.Request) { q.Path = "/other/" + u.Upload.Key }),
+		"the bucket as host":     create(func(q *sigv4.Request) { q.Path = "/" + u.Upload.Key }),
+		"another host":           create(func(q *sigv4.Request) { q.Host = "evil.test" }),
+		"a path that is cleaned": create(func(q *sigv4.Request) { q.Path = "/media/x/../" + u.Upload.Key }),
+		"another type":           create(func(q *sigv4.Request) { without("content-type")(q); header("content-type", "text/html")(q) }),
+		"no type":                create(without("content-type")),
+		"without its metadata":   create(without("x-amz-meta-app")),
+		"other metadata":         create(header("x-amz-meta-more", "y")),
+		"an ACL":                 create(header("x-amz-acl", "public-read")),
+		"a redirect":             create(header("x-amz-website-redirect-location", "/x")),
+		"two tokens":             create(header("x-amz-security-token", "t")),
+		"no token":               create(without("x-amz-security-token")),
+		"another session's token": create(func(q *sigv4.Request) {
+			without("x-amz-security-token")(q)
+			header("x-amz-security-token", theirs.Evaporate.Headers["x-amz-security-token"])(q)
+		}),
+		"a condition on creating":  create(header("if-none-match", "*")),
+		"a condition on the store": canonicalOf(u, "POST", "uploadId=x", empty, now, map[string]string{"if-none-match": "x"}),
+		"completing over others":   canonicalOf(u, "POST", "uploadId=x", empty, now, nil),
 		"a header twice":           create(header("x-amz-meta-app", "x")),
 		"PUT of the object":        plain("PUT", ""),
 		"GET of the object":        plain("GET", ""),
@@ -189,15 +297,19 @@ func TestEvaporateSignsWhatItWasAskedToAllow(t *testing.T) {
 		header []string
 		code   string
 	}{
-		"another's grant":              {create(nil), now, map[string]string{"grant": theirs.Grant}, alice, "grant_of_another"},
-		"a grant of one's own key":     {create(nil), now, map[string]string{"grant": theirs.Grant}, bob, "signature_refused"},
+		"another's grant":              {create(nil), now, theirs.Evaporate.SignParams, alice, "grant_of_another"},
+		"a grant of one's own key":     {create(nil), now, theirs.Evaporate.SignParams, bob, "signature_refused"},
 		"a made-up grant":              {create(nil), now, map[string]string{"grant": "x"}, alice, "grant_invalid"},
+		"an unsealed session":          {create(nil), now, session(""), alice, "signature_refused"},
+		"a session of another grant":   {create(nil), now, session(theirs.Evaporate.SignParams["session"]), alice, "signature_refused"},
+		"a session of one's other":     {create(nil), now, session(second.Evaporate.SignParams["session"]), alice, "signature_refused"},
+		"a made-up session":            {create(nil), now, session("own.AAAA"), alice, "signature_refused"},
 		"who may not any more":         {create(nil), now, with, []string{"X-Forwarded-User", "alice"}, "not_allowed"},
 		"nobody":                       {create(nil), now, with, nil, "unauthenticated"},
 		"an old time":                  {canonicalOf(u, "POST", "uploads", empty, old, stored), old, with, alice, "signature_refused"},
 		"a time to come":               {canonicalOf(u, "POST", "uploads", empty, young, stored), young, with, alice, "signature_refused"},
 		"x-amz-date of another time":   {canonicalOf(u, "POST", "uploads", empty, old, stored), now, with, alice, "signature_refused"},
-		"the hash of another request":  {create(nil), now, map[string]string{"grant": u.Grant, "to_sign": other}, alice, "signature_refused"},
+		"the hash of another request":  {create(nil), now, map[string]string{"grant": u.Grant, "session": with["session"], "to_sign": other}, alice, "signature_refused"},
 		"no canonical request":         {create(nil), now, map[string]string{"grant": u.Grant, "canonical_request": ""}, alice, "signature_refused"},
 		"no grant":                     {create(nil), now, nil, alice, "signature_refused"},
 		"no session":                   {create(nil), now, map[string]string{"dest": "films"}, alice, "signature_refused"},
@@ -215,7 +327,7 @@ func TestEvaporateSignsWhatItWasAskedToAllow(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(r.data, "media", u.Upload.Key), []byte("old"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, q := range []sigv4.Request{create(nil), canonicalOf(u, "POST", "uploadId=x", empty, now, nil)} {
+	for _, q := range []sigv4.Request{create(nil), canonicalOf(u, "POST", "uploadId=x", empty, now, onlyNew)} {
 		if got := r.signature(t, q, now, with, alice...); got.problem() != "already_complete" {
 			t.Errorf("%v: %d %s", q.Query, got.status, got.body)
 		}

@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/chunksign/chunksign/server/compat"
 )
 
 // running is the real server, on a free port.
@@ -143,6 +145,7 @@ type upload struct {
 	}
 	Parts       struct{ MinSize, MaxSize, MaxCount int64 }
 	Credentials struct{ AccessKeyID, SecretAccessKey, SessionToken, Expiration string }
+	Evaporate   *compat.ForEvaporate
 }
 
 func object(v any) string {

@@ -239,7 +239,7 @@ func (w *wiring) handler() (http.Handler, error) {
 		Ready: sessions.Ready, Trace: traces.Request, Metrics: metrics.Handler(), MetricsFrom: c.Metrics, Observe: metrics.Request,
 	}
 	w.signIn(&h)
-	if h.Views, err = w.views(service); err != nil {
+	if err := w.views(service, &h); err != nil {
 		return nil, err
 	}
 	return httpapi.New(h)
@@ -284,20 +284,31 @@ func storesOf(destinations []*destination.Destination) (all []*destination.Store
 }
 
 // views are what django-s3direct's and EvaporateJS's pages call.
-func (w *wiring) views(service *destination.Service) ([]httpapi.View, error) {
+func (w *wiring) views(service *destination.Service, h *httpapi.Config) error {
 	held, err := w.grants.Box("s3direct sessions")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	v := &compat.Views{Service: service, Held: held, Now: time.Now}
+	sealed, err := w.grants.Box("evaporate sessions")
+	if err != nil {
+		return err
+	}
+	v := &compat.Views{Service: service, Held: held, Sealed: sealed, Now: time.Now}
 	view := func(method, path string, serve func(http.ResponseWriter, *http.Request, compat.Who) error) httpapi.View {
 		return httpapi.View{Method: method, Path: path, Serve: func(w http.ResponseWriter, r *http.Request, who func() (destination.Principal, error)) error {
 			return serve(w, r, who)
 		}}
 	}
-	return []httpapi.View{
+	h.Evaporate = func(u destination.Upload) (any, error) {
+		if e, err := v.ForEvaporate(u); e != nil || err != nil {
+			return e, err
+		}
+		return nil, nil
+	}
+	h.Views = []httpapi.View{
 		view("POST", "/s3direct/get_upload_params/", v.UploadParams),
 		view("POST", "/s3direct/get_aws_v4_signature/", v.Signature),
 		view("GET", "/evaporate/sign", v.Evaporate),
-	}, nil
+	}
+	return nil
 }

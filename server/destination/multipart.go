@@ -200,24 +200,9 @@ func (s *Service) CompleteMultipart(ctx context.Context, p Principal, token, upl
 		if err := checkUploadID(uploadID); err != nil {
 			return err
 		}
-		var all []Part
-		total := int64(0)
-		for after := 0; ; {
-			parts, next, err := s.Multipart.List(ctx, by, w, uploadID, after)
-			if err != nil {
-				return err
-			}
-			for _, part := range parts {
-				total += part.Size
-			}
-			all = append(all, parts...)
-			if next <= after {
-				break
-			}
-			after = next
-		}
-		if total != w.Size {
-			return refuse(PartsRefused, "uploadId", fmt.Sprintf("the store has %d bytes in %d parts, and %d were granted; list the parts, send what is missing, and complete again", total, len(all), w.Size))
+		all, err := s.parts(ctx, by, w, uploadID)
+		if err != nil {
+			return err
 		}
 		if err := match(all, sent); err != nil {
 			return err
@@ -226,6 +211,29 @@ func (s *Service) CompleteMultipart(ctx context.Context, p Principal, token, upl
 		return err
 	})
 	return etag, err
+}
+
+// parts are all that the store has of an upload, which are the whole file.
+func (s *Service) parts(ctx context.Context, by Session, w Write, uploadID string) (all []Part, err error) {
+	total := int64(0)
+	for after := 0; ; {
+		parts, next, err := s.Multipart.List(ctx, by, w, uploadID, after)
+		if err != nil {
+			return nil, err
+		}
+		for _, part := range parts {
+			total += part.Size
+		}
+		all = append(all, parts...)
+		if next <= after {
+			break
+		}
+		after = next
+	}
+	if total != w.Size {
+		return nil, refuse(PartsRefused, "uploadId", fmt.Sprintf("the store has %d bytes in %d parts, and %d were granted; list the parts, send what is missing, and complete again", total, len(all), w.Size))
+	}
+	return all, nil
 }
 
 // match holds what the store has against what was sent, and adds the checksums

@@ -265,22 +265,30 @@ func (s *Service) download(ctx context.Context, p Principal, name, token string,
 	return s.Links.ReadLink(ctx, d.Store, d.Bucket, g.Key, as, s.Now(), expires)
 }
 
-// Signable opens a grant for somebody whose requests the server signs with its
-// own credentials, one by one, each looked at before. begins says that the
-// request begins an object or makes it visible: then there must be none yet,
-// unless it may be replaced.
-func (s *Service) Signable(ctx context.Context, p Principal, token string, begins bool) (Grant, *Destination, Session, error) {
+// Signable opens a grant for somebody whose requests the server signs one by one,
+// with the page's session, each checked before. begins says that the request
+// creates or completes the object.
+func (s *Service) Signable(ctx context.Context, p Principal, token string, begins bool) (Grant, *Destination, error) {
 	what := Decision{What: "sign", Principal: p}
-	var own Session
 	g, d, err := s.goOn(ctx, p, token, "", &what)
 	if err == nil && begins {
 		err = s.incomplete(ctx, d, g)
 	}
-	if err == nil {
-		own, err = s.Signer.Own(ctx, d.Store)
-	}
 	s.decided(ctx, &what, err)
-	return g, d, own, err
+	return g, d, err
+}
+
+// CheckParts holds the parts that the store has of an upload against its grant, as
+// the page's session sees them: their sizes add up to the file's, their numbers are
+// 1 to most. Errors are *Error with PartsRefused, or the MultipartCaller's.
+func (s *Service) CheckParts(ctx context.Context, by Session, d *Destination, g Grant, uploadID string, most int64) error {
+	parts, err := s.parts(ctx, by, Write{Store: d.Store, Bucket: d.Bucket, Key: g.Key, Size: g.Size}, uploadID)
+	for _, part := range parts {
+		if err == nil && (part.Number < 1 || int64(part.Number) > most) {
+			err = refuse(PartsRefused, "uploadId", fmt.Sprintf("the store has a part %d, and the granted %d bytes are %d parts at most; abort, and start the upload again", part.Number, g.Size, most))
+		}
+	}
+	return err
 }
 
 // StoredWith is the headers with which a grant's object is created, in lower case.

@@ -64,6 +64,10 @@ type Config struct {
 	// "other" where none matched.
 	Observe func(route, method string, status int, took time.Duration)
 
+	// Evaporate gives what EvaporateJS needs beside a grant's session, which goes
+	// into the reply as it is; nil for nothing.
+	Evaporate func(destination.Upload) (any, error)
+
 	// Views are routes of interfaces that pages in use speak already.
 	Views []View
 

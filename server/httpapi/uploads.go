@@ -84,7 +84,7 @@ func (a *api) grant(w http.ResponseWriter, r *http.Request, p destination.Princi
 	if u.Exists != nil {
 		return writeCompleted(w, *u.Exists, true)
 	}
-	return writeUpload(w, http.StatusCreated, u)
+	return a.writeUpload(w, http.StatusCreated, u)
 }
 
 func (a *api) renew(w http.ResponseWriter, r *http.Request, p destination.Principal) error {
@@ -98,10 +98,10 @@ func (a *api) renew(w http.ResponseWriter, r *http.Request, p destination.Princi
 	if err != nil {
 		return err
 	}
-	return writeUpload(w, http.StatusOK, u)
+	return a.writeUpload(w, http.StatusOK, u)
 }
 
-func writeUpload(w http.ResponseWriter, status int, u destination.Upload) error {
+func (a *api) writeUpload(w http.ResponseWriter, status int, u destination.Upload) error {
 	type where struct {
 		Bucket     string            `json:"bucket"`
 		Key        string            `json:"key"`
@@ -128,6 +128,13 @@ func writeUpload(w http.ResponseWriter, status int, u destination.Upload) error 
 	if !u.Destination.Presigned {
 		session = &credentials{u.Session.AccessKeyID, u.Session.SecretAccessKey, u.Session.SessionToken, timestamp(u.Session.Expires)}
 	}
+	var evaporate any
+	if a.Evaporate != nil {
+		var err error
+		if evaporate, err = a.Evaporate(u); err != nil {
+			return err
+		}
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	return writeJSON(w, status, struct {
 		Grant       string       `json:"grant"`
@@ -137,10 +144,11 @@ func writeUpload(w http.ResponseWriter, status int, u destination.Upload) error 
 		Parts       parts        `json:"parts"`
 		Signing     string       `json:"signing"`
 		Credentials *credentials `json:"credentials,omitempty"`
+		Evaporate   any          `json:"evaporate,omitempty"`
 	}{
 		u.Token, timestamp(u.Grant.Expires), u.ServerTime.UTC().Format(time.RFC3339Nano),
 		where{u.Grant.Bucket, u.Grant.Key, store.Region, store.BaseURL(), store.AddressingOf(u.Grant.Bucket), u.Headers(), u.Destination.Overwrite, u.MayExist},
-		parts{plan.MinPartSize, plan.MaxPartSize, plan.MaxParts}, signing(u.Destination), session,
+		parts{plan.MinPartSize, plan.MaxPartSize, plan.MaxParts}, signing(u.Destination), session, evaporate,
 	})
 }
 

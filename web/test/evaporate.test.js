@@ -1,22 +1,9 @@
 // The real EvaporateJS 2.1.4, unchanged, as pages in use have it, and the shim beside it.
 
 import assert from "node:assert/strict";
-import { hkdfSync } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { test } from "node:test";
-import { randomFile, stage, startServer } from "./harness.js";
-import { arrived, changeImport, choose, compared, evaporatePage, first, moveOver, twoReplicas, upload } from "./widget.js";
-
-/**
- * The embedded store's access key ID, as server/devstore/keys.go makes it.
- *
- * @param {string} data
- */
-async function ownKey(data) {
-  const bits = [...new Uint8Array(hkdfSync("sha256", await readFile(join(data, ".chunksign-secret")), "", "chunksign devstore root access key id", 10))].map((b) => b.toString(2).padStart(8, "0")).join("");
-  return `AKIA${(bits.match(/.{5}/g) ?? []).map((five) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[parseInt(five, 2)]).join("")}`;
-}
+import { orphanParts, randomFile, stage, startServer } from "./harness.js";
+import { arrived, changeImport, choose, compared, evaporatePage, first, moveOver, names, twoReplicas, upload } from "./widget.js";
 
 test("django-s3direct's widget uploads; with its import changed the callbacks are the same, in the same order", async (t) => {
   const s = await stage(t);
@@ -42,14 +29,42 @@ test("EvaporateJS uploads, signed by its signerUrl with the page's session", asy
   await arrived(s, await upload(page, "signerUrl"), file);
 });
 
-test("EvaporateJS uploads, signed by the server's own key for its grant", async (t) => {
+for (const cancels of [false, true]) {
+  test(`EvaporateJS uploads, signed by its grant's session${cancels ? ", with headers by which it could cancel" : ""}`, async (t) => {
+    const s = await stage(t);
+    const page = await evaporatePage(s);
+    const file = await randomFile(s.tmp, "film (1).bin", 45e6);
+    await choose(page, file.path);
+    const done = await upload(page, "grant", { cancels });
+    await arrived(s, done, file);
+    assert.deepEqual(names(done.calls, "progress", "info"), ["started", "uploadInitiated", "complete"]);
+    for (const secret of [done.params.grant, done.params.session, done.params.token]) assert.ok(secret && !s.log().includes(secret), "the log holds the grant or its session");
+  });
+}
+
+test("EvaporateJS cancels an upload of its grant, and the store drops the parts", async (t) => {
   const s = await stage(t);
   const page = await evaporatePage(s);
-  const file = await randomFile(s.tmp, "film (1).bin", 25e6);
-  await choose(page, file.path);
-  const done = await upload(page, "grant", { aws_key: await ownKey(s.data) });
-  await arrived(s, done, file);
-  assert.ok(!s.log().includes(done.params.grant), "the log holds the grant");
+  await choose(page, (await randomFile(s.tmp, "film.bin", 45e6)).path);
+  await page.evaluate(() => {
+    const w = /** @type {any} */ (window);
+    w.onCall = (/** @type {string} */ name) => {
+      if (name === "uploadInitiated") w.cancelling = w.evaporate.cancel();
+    };
+  });
+  const done = await upload(page, "grant", { cancels: true });
+  assert.match(done.refused, /abort/i);
+  await page.evaluate(() => /** @type {any} */ (window).cancelling);
+  assert.deepEqual(names(done.calls, "progress", "info"), ["started", "uploadInitiated", "cancelled"]);
+  assert.deepEqual(await orphanParts(s.data), []);
+});
+
+test("without If-None-Match EvaporateJS is refused the last request", async (t) => {
+  const s = await stage(t);
+  const page = await evaporatePage(s);
+  await choose(page, (await randomFile(s.tmp, "a.bin", 100)).path);
+  const done = await upload(page, "grant", { cancels: true, withoutCondition: true });
+  assert.match(done.refused, /Permission denied status:403/);
 });
 
 test("two replicas serve both: one signs and looks at the object, the other does the rest", async (t) => {

@@ -61,11 +61,12 @@ export async function choose(page, path) {
  *
  * @param {import("puppeteer-core").Page} page
  * @param {"view" | "signerUrl" | "grant"} signer
- * @param {Record<string, unknown>} [more] options of Evaporate.create
+ * @param {Record<string, unknown> & { cancels?: boolean }} [more] options of Evaporate.create; with a grant, whether the
+ *   headers are such that EvaporateJS can abort
  */
-export function upload(page, signer, more = {}) {
+export function upload(page, signer, { cancels = false, ...more } = {}) {
   return page.evaluate(
-    async (signer, more) => {
+    async (signer, more, cancels) => {
       const w = /** @type {any} */ (window);
       const { Evaporate, SparkMD5, sha256 } = w;
       const file = /** @type {File} */ (/** @type {HTMLInputElement} */ (document.querySelector("#widget")).files?.[0]);
@@ -83,6 +84,21 @@ export function upload(page, signer, more = {}) {
       };
       /** @type {any[][]} */
       const calls = [];
+      /**
+       * EvaporateJS aborts with xAmzHeadersCommon, and takes it for every request
+       * then; it says by `info` when only Complete is left.
+       *
+       * @param {Record<string, string>} token
+       * @param {Record<string, (...args: any[]) => void>} callbacks
+       */
+      const cancelling = (token, callbacks) => {
+        const common = /** @type {Record<string, string>} */ ({ ...token });
+        const info = (/** @type {any[]} */ ...words) => {
+          if (words[0] === "will attempt to complete upload" && !more["withoutCondition"]) common["If-None-Match"] = "*";
+          callbacks["info"]?.(...words);
+        };
+        return { xAmzHeadersCommon: common, ...callbacks, info };
+      };
       let giveUp = (/** @type {string} */ _why) => {};
       const givenUp = new Promise((_, reject) => (giveUp = reject));
       const callbacks = Object.fromEntries(
@@ -114,19 +130,29 @@ export function upload(page, signer, more = {}) {
           headers: { "Content-Type": "application/json" },
           body: JSON.stringify({ name: file.name, type: file.type, size: file.size }),
         });
-        const { "content-type": contentType } = grant.upload.headers;
-        params = { object_key: grant.upload.key, grant: grant.grant };
+        const { "content-type": contentType, ...headers } = grant.upload.headers;
+        const pick = (/** @type {boolean} */ amz) => Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith("x-amz-") === amz));
+        // A destination that has no session for EvaporateJS has one for its shim.
+        const { awsKey, headers: token, signParams } = grant.evaporate ?? { signParams: { grant: grant.grant } };
+        params = { object_key: grant.upload.key, grant: grant.grant, session: signParams.session, token: token?.["x-amz-security-token"] };
         w.evaporate = await Evaporate.create({
           signerUrl: "/evaporate/sign",
           sendCanonicalRequestToSignerUrl: true,
-          signParams: { grant: grant.grant },
-          aws_key: "AKIA",
+          signParams,
+          aws_key: awsKey,
           aws_url: grant.upload.endpoint,
           bucket: grant.upload.bucket,
           awsRegion: grant.upload.region,
           ...common,
         });
-        adding = w.evaporate.add({ name: grant.upload.key, file, contentType, ...callbacks });
+        adding = w.evaporate.add({
+          name: grant.upload.key,
+          file,
+          contentType,
+          xAmzHeadersAtInitiate: { ...pick(true), ...token },
+          notSignedHeadersAtInitiate: pick(false),
+          ...(cancels ? cancelling(token, callbacks) : { xAmzHeadersAtUpload: { ...token }, xAmzHeadersAtComplete: { ...token, "If-None-Match": "*" }, ...callbacks }),
+        });
       } else {
         params = await post("get_upload_params", { dest, name: file.name, type: file.type, size: String(file.size) });
         w.evaporate = await Evaporate.create({
@@ -163,6 +189,7 @@ export function upload(page, signer, more = {}) {
     },
     signer,
     more,
+    cancels,
   );
 }
 

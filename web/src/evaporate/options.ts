@@ -155,8 +155,9 @@ export const meaningless: Record<string, string> = {
 function isOff(name: string, value: unknown): boolean {
   if (value === undefined || value === null || value === false || value === 0) return true;
   if (typeof value !== "object") return false;
-  // A page of django-s3direct's has it there still; the session is the engine's to name now.
-  return name.toLowerCase().includes("headers") && Object.keys(value).every((header) => header.toLowerCase() === "x-amz-security-token");
+  // Pages whose uploads were signed by a session have these there still; the engine sends its own now.
+  const owns = ["x-amz-security-token", "if-none-match"];
+  return name.toLowerCase().includes("headers") && Object.keys(value).every((header) => owns.includes(header.toLowerCase()));
 }
 
 const said = new Set<string>();
