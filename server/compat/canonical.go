@@ -1,6 +1,10 @@
 package compat
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
 	"net/url"
 	"regexp"
 	"slices"
@@ -78,21 +82,22 @@ func parseCanonical(text string) (canonical, error) {
 	_, uploads := one["uploads"]
 	c.uploadID = one["uploadId"]
 	id, part := isUploadID(c.uploadID), partNumber.MatchString(one["partNumber"])
-	_, marker := one["part-number-marker"]
+	after, marker := one["part-number-marker"]
 	switch {
 	case method == "POST" && len(one) == 1 && uploads && one["uploads"] == "":
 		c.op = "create"
 	case method == "PUT" && len(one) == 2 && id && part:
 		c.op = "part"
 		c.part, _ = strconv.ParseInt(one["partNumber"], 10, 64) // of 1 to 5 digits
-	case method == "GET" && id && (len(one) == 1 || len(one) == 2 && marker && number.MatchString(one["part-number-marker"])):
+	case method == "GET" && id && (len(one) == 1 || len(one) == 2 && marker && number.MatchString(after)):
 		c.op = "list"
 	case method == "POST" && len(one) == 1 && id:
 		c.op = "complete"
 	case method == "DELETE" && len(one) == 1 && id:
 		c.op = "abort"
 	default:
-		return c, no("canonical_request", "%s with this query is not signed; only creating, sending, listing, completing and aborting a multipart upload are", method)
+		return c, no("canonical_request",
+			"%s with this query is not signed; only creating, sending, listing, completing and aborting a multipart upload are", method)
 	}
 	return c, nil
 }
@@ -102,19 +107,44 @@ func maxParts(size int64) int64 {
 	return min(max((size+plan.MinPartSize-1)/plan.MinPartSize, 1), plan.MaxParts)
 }
 
+// completes reports whether a payload's hash is that of EvaporateJS's body of Complete
+// for these parts, in their order: so that no part can take another's place after they
+// were counted. The ETag stands there as the store's reply had it, with quotes or without.
+func completes(payloadHash string, parts []destination.Part) bool {
+	for _, quote := range []string{`"`, ""} {
+		body := sha256.New()
+		io.WriteString(body, "<CompleteMultipartUpload>")
+		for _, part := range parts {
+			etag := quote + strings.Trim(part.ETag, `"`) + quote
+			fmt.Fprintf(body, "<Part><PartNumber>%d</PartNumber><ETag>%s</ETag></Part>", part.Number, etag)
+		}
+		io.WriteString(body, "</CompleteMultipartUpload>")
+		if hex.EncodeToString(body.Sum(nil)) == payloadHash {
+			return true
+		}
+	}
+	return false
+}
+
 // isFor reports why a request is not one for a grant's object, by the page's session.
 func (c *canonical) isFor(g destination.Grant, d *destination.Destination, by sealed) error {
 	if !slices.Contains(c.hosts(g, d), c.Host) {
-		return no("canonical_request", "the request is for another host than the destination's store, or another bucket or key than the grant's, or has the bucket where the store does not read it (%s-style)", d.Store.AddressingOf(g.Bucket))
+		return no("canonical_request", "the request is for another host than the destination's store, or another bucket "+
+			"or key than the grant's, or not %s-style; give EvaporateJS upload.endpoint, bucket and key of the grant's reply",
+			d.Store.AddressingOf(g.Bucket))
 	}
 	if most := maxParts(g.Size); c.part > most {
-		return no("canonical_request", "partNumber is %d, and the granted %d bytes are %d parts at most, of 5 MiB and more", c.part, g.Size, most)
+		return no("canonical_request",
+			"partNumber is %d, and the granted %d bytes are %d parts at most, of 5 MiB and more", c.part, g.Size, most)
 	}
 	if !by.isOf(c.header[tokenHeader]) {
-		return no("canonical_request", "the header x-amz-security-token is missing, or of another session; put evaporate.headers of the grant's reply into xAmzHeadersAtInitiate, xAmzHeadersAtUpload and xAmzHeadersAtComplete")
+		return no("canonical_request", "the header x-amz-security-token is missing, or of another session; put evaporate.headers "+
+			"of the grant's reply into xAmzHeadersAtInitiate, xAmzHeadersAtUpload and xAmzHeadersAtComplete")
 	}
 	if c.op == "complete" && !d.Overwrite && c.header["if-none-match"] == "" {
-		return no("canonical_request", "the header If-None-Match is missing, without which an object would be replaced; put {\"If-None-Match\": \"*\"} into xAmzHeadersAtComplete, and leave xAmzHeadersCommon out, which EvaporateJS takes in its place")
+		return no("canonical_request", "the header If-None-Match is missing, without which an object would be replaced; "+
+			"put {\"If-None-Match\": \"*\"} into xAmzHeadersAtComplete, and leave xAmzHeadersCommon out, "+
+			"which EvaporateJS takes in its place")
 	}
 	return c.headersFit(d.StoredWith(g))
 }
@@ -137,7 +167,8 @@ func (c *canonical) headersFit(stored map[string]string) error {
 	}
 	for name := range stored {
 		if c.op == "create" && c.header[name] == "" && (name == "content-type" || strings.HasPrefix(name, "x-amz-")) {
-			return no("canonical_request", "the header %s is missing; put upload.headers into xAmzHeadersAtInitiate, and the type into contentType", name)
+			return no("canonical_request",
+				"the header %s is missing; put upload.headers into xAmzHeadersAtInitiate, and the type into contentType", name)
 		}
 	}
 	return nil

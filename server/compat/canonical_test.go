@@ -1,7 +1,9 @@
 package compat
 
 import (
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -217,6 +219,33 @@ func TestPartsOfASize(t *testing.T) {
 		if got := maxParts(size); got != want {
 			t.Errorf("%d bytes: %d parts; want %d", size, got, want)
 		}
+	}
+}
+
+func TestTheBodyOfComplete(t *testing.T) {
+	parts := []destination.Part{{Number: 1, ETag: `"a"`}, {Number: 3, ETag: `"b-2"`}}
+	of := func(body string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(body))) }
+	const begin, end = "<CompleteMultipartUpload>", "</CompleteMultipartUpload>"
+	part := func(n, etag string) string {
+		return "<Part><PartNumber>" + n + "</PartNumber><ETag>" + etag + "</ETag></Part>"
+	}
+	for body, want := range map[string]bool{
+		begin + part("1", `"a"`) + part("3", `"b-2"`) + end:  true,
+		begin + part("1", "a") + part("3", "b-2") + end:      true,
+		begin + part("1", `"a"`) + part("3", "b-2") + end:    false,
+		begin + part("1", `"a"`) + end:                       false,
+		begin + part("3", `"b-2"`) + part("1", `"a"`) + end:  false,
+		begin + part("1", `"c"`) + part("3", `"b-2"`) + end:  false,
+		begin + part("1", `"a"`) + part("2", `"b-2"`) + end:  false,
+		begin + part("1", `"a"`) + part("3", `"b-2"`) + "\n": false,
+		"": false,
+	} {
+		if completes(of(body), parts) != want {
+			t.Errorf("%s: %v", body, !want)
+		}
+	}
+	if completes(sigv4.UnsignedPayload, parts) || !completes(of(begin+end), nil) {
+		t.Error("no payload, or an empty list")
 	}
 }
 

@@ -57,16 +57,19 @@ func no(field, format string, args ...any) error {
 func serves(d *destination.Destination, field string) error {
 	switch {
 	case !d.Compat.Evaporate:
-		return no(field, "the destination %s does not serve EvaporateJS; write compat: [evaporate] for it in the server's configuration", d.Name)
+		return no(field, "the destination %s does not serve EvaporateJS; "+
+			"write compat: [evaporate] for it in the server's configuration", d.Name)
 	case d.Presigned:
-		return no(field, "the destination %s has signing: presigned, and EvaporateJS's requests are signed with a session; write signing: session for it", d.Name)
+		return no(field, "the destination %s has signing: presigned, and EvaporateJS's requests are signed with a session; "+
+			"write signing: session for it", d.Name)
 	}
 	return nil
 }
 
 func (v *Views) signHeld(r *http.Request, p destination.Principal, q url.Values) (string, error) {
 	if q.Get("dest") == "" {
-		return "", no("grant", "there is neither a grant nor a dest; put evaporate.signParams of the grant's reply into signParams, or the destination's name for a page that has asked get_upload_params")
+		return "", no("grant", "there is neither a grant nor a dest; put evaporate.signParams of the grant's reply into signParams, "+
+			"or the destination's name for a page that has asked get_upload_params")
 	}
 	d, err := v.Service.Named(q.Get("dest"))
 	if err != nil {
@@ -84,7 +87,8 @@ func (v *Views) signHeld(r *http.Request, p destination.Principal, q url.Values)
 	}
 	session, ok := v.holds(r, d, p)
 	if !ok {
-		return "", no("dest", "the page holds no session of this destination, or it has ended; ask get_upload_params, or send a grant")
+		return "", no("dest",
+			"the page holds no session of this destination, or it has ended; ask get_upload_params, or send a grant")
 	}
 	s, err := parseToSign(q.Get("to_sign"), q.Get("datetime"), d.Store.Region, v.Now())
 	if err != nil {
@@ -96,7 +100,8 @@ func (v *Views) signHeld(r *http.Request, p destination.Principal, q url.Values)
 func (v *Views) signGranted(r *http.Request, p destination.Principal, q url.Values) (string, error) {
 	text := q.Get("canonical_request")
 	if text == "" {
-		return "", no("canonical_request", "canonical_request is missing; set EvaporateJS's option sendCanonicalRequestToSignerUrl")
+		return "", no("canonical_request",
+			"canonical_request is missing; set EvaporateJS's option sendCanonicalRequestToSignerUrl")
 	}
 	c, err := parseCanonical(text)
 	if err != nil {
@@ -117,20 +122,27 @@ func (v *Views) signGranted(r *http.Request, p destination.Principal, q url.Valu
 	if err != nil {
 		return "", no("to_sign", "%v", err)
 	}
-	if sum := sha256.Sum256([]byte(text)); hex.EncodeToString(sum[:]) != s.hash || c.header["x-amz-date"] != q.Get("datetime") {
+	sum := sha256.Sum256([]byte(text))
+	if hex.EncodeToString(sum[:]) != s.hash || c.header["x-amz-date"] != q.Get("datetime") {
 		return "", no("to_sign", "to_sign is not that of canonical_request and datetime")
 	}
 	if err := c.isFor(g, d, session); err != nil {
 		return "", err
 	}
 	if c.op == "complete" {
-		by := destination.Session{AccessKeyID: session.AccessKeyID, SecretAccessKey: session.SecretAccessKey, SessionToken: c.header[tokenHeader]}
-		if err := v.Service.CheckParts(r.Context(), by, d, g, c.uploadID, maxParts(g.Size)); err != nil {
+		by := session.with(c.header[tokenHeader])
+		parts, err := v.Service.GrantedParts(r.Context(), by, d, g, c.uploadID, maxParts(g.Size))
+		if err != nil {
 			return "", err
+		}
+		if !completes(c.PayloadHash, parts) {
+			return "", no("canonical_request", "the request does not complete with the parts that the store has; "+
+				"EvaporateJS lists them all, each with its ETag, and signs that")
 		}
 	}
 	// EvaporateJS signs the host without its port, and sends it with one.
 	c.Host = c.realHost(d)
-	signer := sigv4.New(sigv4.Credentials{AccessKeyID: session.AccessKeyID, SecretAccessKey: session.SecretAccessKey}, d.Store.Region)
+	key := sigv4.Credentials{AccessKeyID: session.AccessKeyID, SecretAccessKey: session.SecretAccessKey}
+	signer := sigv4.New(key, d.Store.Region)
 	return signer.Signature(sigv4.StringToSign(sigv4.CanonicalRequest(&c.Request), signer.Scope(s.at), s.at), s.at), nil
 }

@@ -35,7 +35,8 @@ func aboutGrant(g destination.Grant) string {
 // ForEvaporate gives what EvaporateJS needs for an upload, nil where its destination
 // does not serve it or the page has no session to write with.
 func (v *Views) ForEvaporate(u destination.Upload) (*ForEvaporate, error) {
-	if d := u.Destination; d == nil || serves(d, "") != nil || u.Session.SecretAccessKey == "" || u.MayExist && !d.Overwrite {
+	d := u.Destination
+	if d == nil || serves(d, "") != nil || u.Session.SecretAccessKey == "" || u.MayExist && !d.Overwrite {
 		return nil, nil
 	}
 	hash := sha256.Sum256([]byte(u.Session.SessionToken))
@@ -53,16 +54,25 @@ func (v *Views) ForEvaporate(u destination.Upload) (*ForEvaporate, error) {
 // unseal opens what ForEvaporate sealed for a grant, while the session lasts.
 func (v *Views) unseal(text string, g destination.Grant) (s sealed, err error) {
 	if text == "" {
-		return s, no("session", "session is missing; put evaporate.signParams of the grant's reply into signParams. A store that does not keep sessions to their rights has none")
+		return s, no("session", "session is missing; put evaporate.signParams of the grant's reply into signParams")
 	}
 	plain, ok := v.Sealed.Open(text, aboutGrant(g))
 	if !ok || json.Unmarshal(plain, &s) != nil {
-		return sealed{}, no("session", "session is not of this grant; put evaporate.signParams into signParams as the grant's reply has it")
+		return sealed{}, no("session",
+			"session is not of this grant; put evaporate.signParams into signParams as the grant's reply has it")
 	}
 	if !v.Now().Before(time.Unix(s.Expires, 0)) {
-		return sealed{}, no("session", "the session has ended; renew it by POST /v1/uploads/credentials and give EvaporateJS the reply's evaporate")
+		return sealed{}, no("session",
+			"the session has ended; renew it by POST /v1/uploads/credentials and give EvaporateJS the reply's evaporate")
 	}
 	return s, nil
+}
+
+// with is the session with its token, for calls of the server's.
+func (s sealed) with(token string) destination.Session {
+	return destination.Session{
+		AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretAccessKey, SessionToken: token, Expires: time.Unix(s.Expires, 0),
+	}
 }
 
 // isOf reports whether a token is the session's.

@@ -20,17 +20,21 @@ func (d *document) compat(o *object, dst *destination.Destination) {
 	}
 	switch s := dst.Store; {
 	case dst.Presigned && s != nil && s.STS.RoleARN == "":
-		o.mistake("compat", "compat is there and the store %s has no sts, so that there is no session to sign with; write sts: { role_arn: … } there and signing: session here, or leave compat out", s.Name)
+		o.mistake("compat", "compat is there and the store %s has no sts, so that there is no session to sign with; "+
+			"write sts: { role_arn: … } there and signing: session here, or leave compat out", s.Name)
 	case dst.Presigned:
-		o.mistake("compat", "compat is there with signing: presigned, whose limits these libraries' requests do not keep; write signing: session, or leave compat out")
+		o.mistake("compat", "compat is there with signing: presigned, whose limits these libraries' requests do not keep; "+
+			"write signing: session, or leave compat out")
 	}
 	if !dst.Compat.S3Direct {
 		return
 	}
 	if dst.Scope != destination.ScopePrefix {
-		o.mistake("compat", "compat has s3direct, whose views sign for all files of a page with one session; write scope: prefix, or leave s3direct out")
+		o.mistake("compat", "compat has s3direct, whose views sign for all files of a page with one session; "+
+			"write scope: prefix, or leave s3direct out")
 	}
 	if !dst.Overwrite && dst.Store != nil && dst.Store.AWS() {
-		o.mistake("compat", "compat has s3direct, whose client cannot say If-None-Match, which AWS then demands of a session; write overwrite: true, with {uuid} in key so that nothing is replaced, or leave s3direct out")
+		o.mistake("compat", "compat has s3direct, whose client cannot say If-None-Match, which AWS then demands of a session; "+
+			"write overwrite: true, with {uuid} in key so that nothing is replaced, or leave s3direct out")
 	}
 }

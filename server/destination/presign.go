@@ -278,17 +278,17 @@ func (s *Service) Signable(ctx context.Context, p Principal, token string, begin
 	return g, d, err
 }
 
-// CheckParts holds the parts that the store has of an upload against its grant, as
-// the page's session sees them: their sizes add up to the file's, their numbers are
+// GrantedParts are the parts that the store has of an upload, as the page's session
+// sees them. They are the grant's file: their sizes add up to its, their numbers are
 // 1 to most. Errors are *Error with PartsRefused, or the MultipartCaller's.
-func (s *Service) CheckParts(ctx context.Context, by Session, d *Destination, g Grant, uploadID string, most int64) error {
+func (s *Service) GrantedParts(ctx context.Context, by Session, d *Destination, g Grant, uploadID string, most int64) ([]Part, error) {
 	parts, err := s.parts(ctx, by, Write{Store: d.Store, Bucket: d.Bucket, Key: g.Key, Size: g.Size}, uploadID)
 	for _, part := range parts {
 		if err == nil && (part.Number < 1 || int64(part.Number) > most) {
 			err = refuse(PartsRefused, "uploadId", fmt.Sprintf("the store has a part %d, and the granted %d bytes are %d parts at most; abort, and start the upload again", part.Number, g.Size, most))
 		}
 	}
-	return err
+	return parts, err
 }
 
 // StoredWith is the headers with which a grant's object is created, in lower case.
