@@ -269,3 +269,30 @@ func TestStringsToSign(t *testing.T) {
 		}
 	}
 }
+
+// FuzzCanonical holds whatever is taken for a canonical request to what it was read as:
+// written anew it is the same text, and no upload ID in it reads as a path.
+func FuzzCanonical(f *testing.F) {
+	for _, query := range []string{"POST uploads=", "PUT partNumber=1&uploadId=x", "GET part-number-marker=0&uploadId=x", "DELETE uploadId=.."} {
+		method, query, _ := strings.Cut(query, " ")
+		f.Add(canonicalText(method, "s3.test", "/b/k/1.txt", query, hash, "x-amz-date:"+stamp, "x-amz-security-token:"+token))
+	}
+	f.Add(canonicalText("PUT", "b.s3.test", "/k/../1.txt", "partNumber=1&uploadId=x", sigv4.UnsignedPayload, "x-amz-copy-source:/b/other"))
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := parseCanonical(text)
+		if err != nil {
+			return
+		}
+		if sigv4.CanonicalRequest(&c.Request) != text || c.op == "" || len(c.Header) != len(c.header) {
+			t.Errorf("%q is read as %+v", text, c)
+		}
+		if c.op != "create" && (c.uploadID == "" || strings.Contains(c.uploadID, "..") || strings.ContainsAny(c.uploadID, `/\%`)) {
+			t.Errorf("%q: the upload ID %q", text, c.uploadID)
+		}
+		for name := range c.header {
+			if name != strings.ToLower(name) || name == "host" {
+				t.Errorf("%q: the header %q", text, name)
+			}
+		}
+	})
+}
