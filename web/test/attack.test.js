@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { once } from "node:events";
 import { join } from "node:path";
 import { test } from "node:test";
-import { browserName, giveFiles, openDemo, randomFile, sha256, stage } from "./harness.js";
+import { browserName, giveFiles, openDemo, randomFile, sha256, stage, until } from "./harness.js";
 
 const ask = async (/** @type {string} */ url) => {
   const result = async (/** @type {RequestInit} */ init) => {
@@ -41,6 +41,36 @@ test("a page of another origin gets no credentials from the dev server", async (
   // The same request from the demo page does get them: it is the origin that was refused.
   const own = await openDemo(s);
   assert.match((await own.evaluate(ask, new URL("/v1/destinations/demo/uploads", s.url).href))[0] ?? "", /secretAccessKey/);
+});
+
+test("what a page of another origin embeds makes no grant", async (t) => {
+  const s = await stage(t);
+  const elsewhere = createServer((_, r) => r.setHeader("Content-Type", "text/html").end("<h1>elsewhere</h1>"));
+  elsewhere.listen(0, "127.0.0.1");
+  t.after(() => elsewhere.close());
+  await once(elsewhere, "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (elsewhere.address());
+  const asked = new URL("/evaporate/sign", s.url);
+  const file = { name: "x", type: "text/plain", size: 1, key: "" };
+  asked.search = String(new URLSearchParams({ to_sign: `CHUNKSIGN-GRANT\n${JSON.stringify(file)}`, datetime: "x", dest: "demo-s3direct" }));
+  const refused = () => s.log().match(/path=\/evaporate\/sign status=403/g)?.length ?? 0;
+  const page = await s.browser.newPage();
+  let times = 0;
+  for (const host of ["127.0.0.1", "localhost"]) {
+    await page.goto(`http://${host}:${port}/`);
+    for (const name of ["img", "script", "iframe", "audio"]) {
+      await page.evaluate((name, src) => document.body.append(Object.assign(document.createElement(name), { src })), name, asked.href);
+      await until(`the ${name} is refused`, async () => refused() > times);
+      times = refused();
+    }
+  }
+  assert.doesNotMatch(s.log(), /path=\/evaporate\/sign status=200/);
+  const own = await openDemo(s);
+  const [status, grant] = await own.evaluate(async (url) => {
+    const reply = await fetch(url);
+    return /** @type {const} */ ([reply.status, await reply.text()]);
+  }, asked.href);
+  assert.deepEqual([status, grant.split(".").length], [200, 3]);
 });
 
 // Firefox has no switch that makes a name resolve to loopback.
