@@ -107,6 +107,13 @@ func (e evaporating) call(method, query, body string, header map[string]string) 
 	if said.status != http.StatusOK || !regexp.MustCompile("^[0-9a-f]{64}$").Match(said.body) || !strings.HasPrefix(said.header.Get("Content-Type"), "text/plain") {
 		e.Fatalf("%s %s: the signer: %d %s", method, query, said.status, said.body)
 	}
+	if query == "uploads" { // notSignedHeadersAtInitiate
+		for name, value := range e.upload.Upload.Headers {
+			if name != "content-type" && !strings.HasPrefix(name, "x-amz-") {
+				sent[name] = value
+			}
+		}
+	}
 	return send(e.T, method, e.url(query), body, sent)
 }
 

@@ -20,6 +20,7 @@ func (d *document) verify(o *object, dst *destination.Destination) {
 	}
 	v := d.object(n, "verify", &verifyOptions)
 	dst.KeepsRefused = v.fields["delete"] != nil && !v.flag("delete")
+	dst.Object.Unverified = v.fields["headers"] != nil && !v.flag("headers")
 	role := destination.VerifyRole{RoleARN: v.role("role_arn"), ExternalID: v.text("external_id")}
 	if role.ExternalID != "" && role.RoleARN == "" {
 		v.mistake("external_id", "external_id is there without role_arn; write that too, or leave it out")

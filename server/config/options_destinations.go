@@ -76,6 +76,8 @@ var verifyOptions = Options{Heading: "destinations.NAME.verify", List: []Option{
 		Text: "the ExternalId that the role's trust policy asks for"},
 	{Name: "delete", shape: aFlag, Type: "`true`, `false`", Default: "`true`", Example: "false",
 		Text: "whether an object that breaks its grant is deleted. `false`: it is reported and left"},
+	{Name: "headers", shape: aFlag, Type: "`true`, `false`", Default: "`true`", Example: "false",
+		Text: "whether what an object is stored with must be what the destination says: Cache-Control, Content-Disposition, Content-Encoding, no Content-Language and no Expires, metadata, the number of tags, the storage class, and where set the encryption and the KMS key. `false`: only size, type, redirect, legal hold, `checksum` and `conditions.encryption` are compared, for stores that add headers of their own to an object's"},
 }}
 
 var webhookOptions = Options{Heading: "destinations.NAME.webhook", List: []Option{

@@ -65,7 +65,7 @@ func (s *Service) complete(ctx context.Context, p Principal, token string, r Rep
 	case g.Before != "" && g.Before == o.ETag && (reported == "" || !d.Overwrite):
 		return Completed{}, refuse(ObjectMissing, "grant", "the store has only the object from before this upload; send the file, or report its etag if it was the same")
 	}
-	if flaw := g.flaw(d, o); flaw != "" {
+	if flaw := g.flaw(d, o, s.Now()); flaw != "" {
 		return Completed{}, s.reject(ctx, d, g, o, flaw, reported)
 	}
 	if err := r.Checksum.holds(o); err != nil {
@@ -91,8 +91,10 @@ func (s *Service) completed(ctx context.Context, d *Destination, key, name strin
 	return done, nil
 }
 
-// flaw says in words how an object breaks the grant, or its destination's options, "" for not at all.
-func (g Grant) flaw(d *Destination, o *Object) string {
+// flaw says in words how an object breaks the grant, or its destination's options,
+// "" for not at all. It is stored as the destination says today, or as it said
+// when the grant was made: a new configuration takes no upload from who has begun.
+func (g Grant) flaw(d *Destination, o *Object, now time.Time) string {
 	switch {
 	case o.Size != g.Size:
 		return fmt.Sprintf("it has %d bytes and the grant is for %d", o.Size, g.Size)
@@ -103,14 +105,27 @@ func (g Grant) flaw(d *Destination, o *Object) string {
 	case d.Checksum != "" && (o.Checksum == nil || o.Checksum.Algorithm != d.Checksum):
 		return "the store keeps no " + d.Checksum + " of it, and the destination asks for one"
 	case d.Conditions.Encryption && o.Encryption != d.Object.Encryption:
-		return fmt.Sprintf("its encryption is %q and the destination asks for %q", o.Encryption, d.Object.Encryption)
+		return otherwise("its encryption", o.Encryption, d.Object.Encryption)
+	case o.Stored.LegalHold:
+		return "it has a legal hold (x-amz-object-lock-legal-hold), and no destination asks for one"
+	case d.Object.Unverified:
+		return ""
 	}
-	return ""
+	flaw := o.differs(d.Object, g.StartsWith, now)
+	if flaw != "" && g.Object != nil && o.differs(*g.Object, g.StartsWith, now) == "" {
+		return ""
+	}
+	return flaw
 }
 
 func sameType(a, b string) bool {
 	mainA, paramsA, errA := mime.ParseMediaType(a)
 	mainB, paramsB, errB := mime.ParseMediaType(b)
+	for _, params := range []map[string]string{paramsA, paramsB} {
+		if charset, ok := params["charset"]; ok { // whose names have no case (RFC 9110, section 8.3.2)
+			params["charset"] = strings.ToLower(charset)
+		}
+	}
 	return errA == nil && errB == nil && mime.FormatMediaType(mainA, paramsA) == mime.FormatMediaType(mainB, paramsB)
 }
 

@@ -13,6 +13,7 @@
 //	template.go     keys: the template; name.go: what becomes of a file's name
 //	grant.go        the grant as a token
 //	existence.go    whether the same bytes are there already
+//	stored.go       what objects are stored with, compared with what was asked
 //	webhook.go      telling the application of a finished upload
 //	ports.go        what adapters implement: STS, the object store, sign-in
 //	errors.go       every code that a caller may see
@@ -196,17 +197,20 @@ type Conditions struct {
 	Encryption      bool           // with Object.Encryption and no other; a finished object must have it
 }
 
-// ObjectSettings is what every object of a destination is stored with.
+// ObjectSettings is what every object of a destination is stored with. Grants
+// carry it, under the names of its tags.
 type ObjectSettings struct {
-	ACL                string // a canned ACL
-	CacheControl       string
-	ContentDisposition string
-	ContentEncoding    string
-	StorageClass       string
-	Encryption         string // x-amz-server-side-encryption
-	KMSKeyID           string // an ARN
-	Metadata           map[string]string
-	Tags               map[string]string
+	ACL                string            `json:"acl,omitempty"` // a canned ACL
+	CacheControl       string            `json:"cc,omitempty"`
+	ContentDisposition string            `json:"cd,omitempty"`
+	ContentEncoding    string            `json:"ce,omitempty"`
+	StorageClass       string            `json:"cls,omitempty"`
+	Encryption         string            `json:"sse,omitempty"` // x-amz-server-side-encryption
+	KMSKeyID           string            `json:"kms,omitempty"` // an ARN
+	Metadata           map[string]string `json:"met,omitempty"`
+	Tags               map[string]string `json:"tag,omitempty"`
+
+	Unverified bool `json:"-"` // what HeadObject says of these is not compared with them
 }
 
 // Principal is who is asking.
@@ -255,6 +259,7 @@ type Object struct {
 
 	Encryption string // x-amz-server-side-encryption
 	Redirect   string // x-amz-website-redirect-location: where its bucket, as a website, sends who reads it
+	Stored     Stored // the rest of what it is stored with
 }
 
 // Checksum is a store's own checksum of an object.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/chunksign/chunksign/wasm/plan"
 )
@@ -68,9 +69,10 @@ func (c *Digest) holds(o *Object) error {
 }
 
 // may says whether the object at a key may be the very file that is asked for.
-// Its type counts too: with another one it would not pass Complete either.
-func (o *Object) may(f File) bool {
-	return o.Size == f.Size && o.Checksum != nil && o.Checksum.Algorithm == "SHA256" && sameType(o.Type, f.Type)
+// Its type counts too, and what it is stored with: with others it would not pass
+// Complete either.
+func (o *Object) may(f File, d *Destination, now time.Time) bool {
+	return o.Checksum != nil && o.Checksum.Algorithm == "SHA256" && Grant{Size: f.Size, Type: f.Type}.flaw(d, o, now) == ""
 }
 
 // has says whether the object has the bytes that a digest is of. Two equal

@@ -25,6 +25,9 @@ type Grant struct {
 	Owner       Owner
 	Issued      time.Time
 	Expires     time.Time
+
+	Object     *ObjectSettings   // what its object is to be stored with; nil in grants of before that was said
+	StartsWith map[string]string // the Form's, where it is one's
 }
 
 // file is what the grant is for, as far as it was said.
@@ -55,6 +58,9 @@ type claims struct {
 	Owner       Owner  `json:"own,omitempty"`
 	Issued      int64  `json:"iat"`
 	Expires     int64  `json:"exp"`
+
+	Object     *ObjectSettings   `json:"obj,omitempty"`
+	StartsWith map[string]string `json:"frm,omitempty"`
 }
 
 // grantType keeps a grant from passing for any other token signed with the
@@ -123,7 +129,7 @@ func ParseGrantKeys(s string) (*GrantKeys, error) {
 func (k *GrantKeys) Seal(g Grant) (string, error) {
 	payload, err := json.Marshal(claims{
 		ID: g.ID, Principal: g.Principal, Destination: g.Destination, Bucket: g.Bucket, Key: g.Key, Name: g.Name,
-		Size: g.Size, Type: g.Type, Before: g.Before, Owner: g.Owner, Issued: g.Issued.Unix(), Expires: g.Expires.Unix(),
+		Size: g.Size, Type: g.Type, Before: g.Before, Owner: g.Owner, Issued: g.Issued.Unix(), Expires: g.Expires.Unix(), Object: g.Object, StartsWith: g.StartsWith,
 	})
 	if err != nil {
 		return "", err
@@ -164,7 +170,7 @@ func (k *GrantKeys) Open(token string, now time.Time) (Grant, error) {
 	}
 	g := Grant{
 		ID: c.ID, Principal: c.Principal, Destination: c.Destination, Bucket: c.Bucket, Key: c.Key, Name: c.Name,
-		Size: c.Size, Type: c.Type, Before: c.Before, Owner: c.Owner, Issued: time.Unix(c.Issued, 0).UTC(), Expires: time.Unix(c.Expires, 0).UTC(),
+		Size: c.Size, Type: c.Type, Before: c.Before, Owner: c.Owner, Issued: time.Unix(c.Issued, 0).UTC(), Expires: time.Unix(c.Expires, 0).UTC(), Object: c.Object, StartsWith: c.StartsWith,
 	}
 	if !now.Before(g.Expires) {
 		return Grant{}, refuse(GrantExpired, "grant", "the grant expired at "+g.Expires.Format(time.RFC3339)+"; start the upload again")

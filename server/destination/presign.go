@@ -94,6 +94,10 @@ func (s *Service) PresignForm(ctx context.Context, p Principal, name string, f F
 		}
 	}
 	out, by, err := s.presign(ctx, p, name, f, sha256, expires, true, &what)
+	if err == nil && len(form.StartsWith) > 0 {
+		out.Grant.StartsWith = form.StartsWith
+		out.Token, err = s.Grants.Seal(out.Grant)
+	}
 	if err == nil {
 		d := by.destination
 		header := d.headers(out.Grant.Type)
@@ -230,7 +234,8 @@ func checkSHA256(text, field string) error {
 	return nil
 }
 
-// Download gives the owner of a grant a link to read its object. A duration of
+// Download gives the owner of a grant a link to read its object, where that fits
+// the grant as it is now, completed or not. A duration of
 // zero stands for DefaultLinkDuration; as.Name is the grant's in any case.
 func (s *Service) Download(ctx context.Context, p Principal, name, token string, as ReadAs, expires time.Duration) (Link, error) {
 	what := Decision{What: "read", Principal: p}
@@ -260,6 +265,18 @@ func (s *Service) download(ctx context.Context, p Principal, name, token string,
 	}
 	if err := s.allow(ctx, d, p, g.file()); err != nil {
 		return Link{}, err
+	}
+	o, err := s.Objects.Look(ctx, d.Store, d.Bucket, g.Key)
+	switch {
+	case err != nil:
+		return Link{}, err
+	case o == nil:
+		return Link{}, refuse(ObjectMissing, "grant", "the store has no object for this upload; send the file first")
+	case g.Before != "" && g.Before == o.ETag && o.Modified.Before(g.Issued):
+		return Link{}, refuse(ObjectMissing, "grant", "the store has only the object from before this upload; send the file first")
+	}
+	if flaw := g.flaw(d, o, s.Now()); flaw != "" {
+		return Link{}, refuse(ObjectRefused, "grant", "the object is not what was granted: "+flaw+"; there is no link to it, upload the file again")
 	}
 	as.Name = g.Name
 	return s.Links.ReadLink(ctx, d.Store, d.Bucket, g.Key, as, s.Now(), expires)

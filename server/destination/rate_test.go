@@ -29,6 +29,8 @@ func TestLimits(t *testing.T) {
 	if c.rate != (Rate{}) {
 		t.Errorf("without a rate %+v is counted", c.key)
 	}
+	b.d.Overwrite = true // so that an upload whose object is there may be renewed
+	b.shelf.objects[u.Grant.Key] = &Object{Size: 10, Type: "image/png", ETag: "new"}
 	calls := map[string]func() error{
 		"grant": func() error { _, err := b.Grant(ctx, alice, "photos", cat); return err },
 		"renew": func() error { _, err := b.Renew(ctx, alice, u.Token); return err },
@@ -60,6 +62,7 @@ func TestLimits(t *testing.T) {
 		}
 	}
 	*c = counter{wait: time.Hour}
+	delete(b.shelf.objects, u.Grant.Key)
 	if _, err := b.Complete(ctx, alice, u.Token, Reported{}); codeOf(err) != ObjectMissing {
 		t.Errorf("completing is counted: %v", err)
 	}

@@ -112,7 +112,7 @@ func (s *Service) admit(ctx context.Context, p Principal, name string, f File, w
 		if err != nil {
 			return Upload{}, err
 		}
-		same := d.Existence && existing != nil && existing.may(f)
+		same := d.Existence && existing != nil && existing.may(f, d, now)
 		mayExist = same && f.Digest == nil
 		switch {
 		case existing == nil:
@@ -138,7 +138,7 @@ func (s *Service) admit(ctx context.Context, p Principal, name string, f File, w
 	what.GrantID = id.String()
 	g := Grant{
 		ID: id.String(), Principal: p.ID, Destination: d.Name, Bucket: d.Bucket, Key: key, Name: f.cleanName(),
-		Size: f.Size, Type: f.Type, Before: before, Owner: owner, Issued: now.UTC(), Expires: now.Add(d.GrantDuration).UTC().Truncate(time.Second),
+		Size: f.Size, Type: f.Type, Before: before, Owner: owner, Issued: now.UTC(), Expires: now.Add(d.GrantDuration).UTC().Truncate(time.Second), Object: &d.Object,
 	}
 	token, err := s.Grants.Seal(g)
 	if err != nil {

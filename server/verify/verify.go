@@ -83,12 +83,28 @@ func (l *Looker) Look(ctx context.Context, s *destination.Store, bucket, key str
 		Size: aws.ToInt64(head.ContentLength), Type: aws.ToString(head.ContentType),
 		ETag: strings.Trim(aws.ToString(head.ETag), `"`), Checksum: checksum(head), Modified: aws.ToTime(head.LastModified),
 		Encryption: string(head.ServerSideEncryption), Redirect: aws.ToString(head.WebsiteRedirectLocation),
+		Stored: stored(head),
 	}
 	// A bucket whose versioning is suspended says "null", which the next write replaces.
 	if v := aws.ToString(head.VersionId); v != "null" {
 		o.VersionID = v
 	}
 	return o, nil
+}
+
+func stored(h *s3.HeadObjectOutput) destination.Stored {
+	s := destination.Stored{
+		CacheControl: aws.ToString(h.CacheControl), ContentDisposition: aws.ToString(h.ContentDisposition),
+		ContentEncoding: aws.ToString(h.ContentEncoding), ContentLanguage: aws.ToString(h.ContentLanguage), Expires: aws.ToString(h.ExpiresString),
+		Metadata: h.Metadata, HiddenMetadata: int(aws.ToInt32(h.MissingMeta)),
+		StorageClass: string(h.StorageClass), KMSKeyID: aws.ToString(h.SSEKMSKeyId),
+		LegalHold: h.ObjectLockLegalHoldStatus == types.ObjectLockLegalHoldStatusOn,
+	}
+	if h.TagCount != nil {
+		n := int(*h.TagCount)
+		s.Tags = &n
+	}
+	return s
 }
 
 func checksum(h *s3.HeadObjectOutput) *destination.Checksum {
