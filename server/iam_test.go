@@ -78,12 +78,17 @@ func only(t *testing.T, path, destination, part string) string {
 
 func TestIAM(t *testing.T) {
 	path := file(t, several)
+	const byS3 = `"StringEquals":{"kms:ViaService":"s3.eu-west-1.amazonaws.com"},"StringLike":{"kms:EncryptionContext:aws:s3:arn":["arn:aws:s3:::my-media/all/*","arn:aws:s3:::my-media"]}`
 	for _, c := range []struct{ destination, part, want string }{
 		{"photos", "trust", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:role/chunksign-server"},"Action":["sts:AssumeRole"],"Condition":{"StringEquals":{"sts:ExternalId":"e"}}}]}`},
 		{"photos", "role", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:PutObject","s3:AbortMultipartUpload","s3:ListMultipartUploadParts"],"Resource":["arn:aws:s3:::my-media/photos/*"]}]}`},
 		{"all", "role", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:PutObject","s3:AbortMultipartUpload","s3:ListMultipartUploadParts"],"Resource":["arn:aws:s3:::my-media/all/*"]},` +
-			`{"Effect":"Allow","Action":["s3:PutObjectAcl"],"Resource":["arn:aws:s3:::my-media/all/*"]},{"Effect":"Allow","Action":["s3:PutObjectTagging"],"Resource":["arn:aws:s3:::my-media/all/*"]},` +
-			`{"Effect":"Allow","Action":["kms:GenerateDataKey","kms:Decrypt"],"Resource":["arn:aws:kms:eu-west-1:123456789012:key/k"]}]}`},
+			`{"Effect":"Allow","Action":["s3:PutObjectAcl"],"Resource":["arn:aws:s3:::my-media/all/*"],"Condition":{"StringEquals":{"s3:x-amz-acl":"private"}}},` +
+			`{"Effect":"Allow","Action":["s3:PutObjectTagging"],"Resource":["arn:aws:s3:::my-media/all/*"],"Condition":{"ForAllValues:StringEquals":{"s3:RequestObjectTagKeys":"a"},"StringEquals":{"s3:RequestObjectTag/a":"b"}}},` +
+			`{"Effect":"Allow","Action":["kms:GenerateDataKey","kms:Decrypt"],"Resource":["arn:aws:kms:eu-west-1:123456789012:key/k"],"Condition":{` + byS3 + `}}]}`},
+		{"all", "server", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sts:AssumeRole"],"Resource":["arn:aws:iam::123456789012:role/uploads"]},{"Effect":"Allow","Action":["s3:ListBucket","s3:ListBucketMultipartUploads","s3:GetLifecycleConfiguration"],"Resource":["arn:aws:s3:::my-media"]},` +
+			`{"Effect":"Allow","Action":["s3:GetObject","s3:DeleteObject","s3:DeleteObjectVersion","s3:AbortMultipartUpload"],"Resource":["arn:aws:s3:::my-media/all/*"]},{"Effect":"Allow","Action":["s3:GetObjectTagging"],"Resource":["arn:aws:s3:::my-media/all/*"]},` +
+			`{"Effect":"Allow","Action":["kms:Decrypt"],"Resource":["arn:aws:kms:eu-west-1:123456789012:key/k"],"Condition":{` + byS3 + `}}]}`},
 		{"one", "server", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sts:AssumeRole"],"Resource":["arn:aws:iam::123456789012:role/uploads"]},{"Effect":"Allow","Action":["s3:ListBucket","s3:ListBucketMultipartUploads","s3:GetLifecycleConfiguration"],"Resource":["arn:aws:s3:::other"]},` +
 			`{"Effect":"Allow","Action":["s3:GetObject","s3:DeleteObject","s3:DeleteObjectVersion","s3:AbortMultipartUpload"],"Resource":["arn:aws:s3:::other/latest.bin"]}]}`},
 		{"photos", "server", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sts:AssumeRole"],"Resource":["arn:aws:iam::123456789012:role/uploads","arn:aws:iam::123456789012:role/looking"]},{"Effect":"Allow","Action":["s3:GetObject"],"Resource":["arn:aws:s3:::my-media/photos/*"]}]}`},

@@ -51,10 +51,11 @@ func TestTheBudgetOfPolicies(t *testing.T) {
 	for key, want := range map[string]string{
 		"plain/{uuid}":                                                     "",
 		"photos/{user}/{uuid}/{filename}":                                  "",
-		"{claims.a}/{claims.b}/{user}/{uuid}/{filename}":                   "12:17: with the longest names an upload to plain is refused: the session policy for this object's key would have ",
+		"{claims.a}/{claims.b}/{user}/{uuid}/{filename}":                   "",
+		"{user}/{uuid}/{basename}/{basename}/{filename}":                   "12:17: with the longest names an upload to plain is refused: the session policy for this object's key would have ",
 		"{user}-{claims.a}-{filename}":                                     "12:17: with the longest names an upload to plain is refused: a segment of the object's key would have more than 200 bytes",
 		"{basename}/{basename}/{basename}/{basename}/{basename}/{ext}/big": "12:17: with the longest names an upload to plain is refused: the object's key would have more than 1,024 bytes",
-		strings.Repeat("long/", 100) + "{filename}":                        "12:17: with the longest names",
+		strings.Repeat("long/", 150) + "{basename}/{filename}":             "12:17: with the longest names",
 	} {
 		c, err := parse(with(key, ""))
 		switch {
@@ -65,7 +66,7 @@ func TestTheBudgetOfPolicies(t *testing.T) {
 		}
 	}
 	// One session for the prefix does not name the file.
-	if c, err := parse(with("{claims.a}/{claims.b}/{user}/{uuid}/{filename}", ", scope: prefix")); err != nil || len(c.Warnings) > 0 {
+	if c, err := parse(with("{claims.a}/{user}/{basename}/{basename}/{filename}", ", scope: prefix")); err != nil || len(c.Warnings) > 0 {
 		t.Errorf("%v, %v", c, err)
 	}
 }

@@ -20,8 +20,8 @@ type Statement struct {
 	Effect    string
 	Principal map[string]string `json:",omitempty"`
 	Action    []string
-	Resource  []string                     `json:",omitempty"`
-	Condition map[string]map[string]string `json:",omitempty"`
+	Resource  []string   `json:",omitempty"`
+	Condition Conditions `json:",omitempty"`
 }
 
 func document(statements ...Statement) Document {
@@ -37,7 +37,7 @@ func allow(resources []string, actions ...string) Statement {
 func Trust(who, externalID string, actions ...string) Document {
 	s := Statement{Effect: "Allow", Principal: map[string]string{"AWS": who}, Action: actions}
 	if externalID != "" {
-		s.Condition = map[string]map[string]string{"StringEquals": {"sts:ExternalId": externalID}}
+		s.Condition = Conditions{"StringEquals": {"sts:ExternalId": {externalID}}}
 	}
 	return document(s)
 }
@@ -61,35 +61,100 @@ func Via(s destination.STS) Document { return document(allow([]string{s.RoleARN}
 // Role is the permission policy of a store's role: the widest rights that any
 // of the destinations needs, which sessions are then cut down from.
 func Role(destinations []*destination.Destination) Document {
-	having := func(has func(destination.ObjectSettings) bool) (resources []string) {
-		for _, d := range destinations {
-			if has(d.Object) {
-				resources = add(resources, objects(d))
+	var all []string
+	var acls, tags alike
+	for _, d := range destinations {
+		all = add(all, objects(d))
+		var acl, tag Conditions
+		if d.Store.AWS() {
+			acl, tag = Conditions{"StringEquals": {"s3:x-amz-acl": {d.Object.ACL}}}, onlyTags(d)
+		}
+		if d.Object.ACL != "" {
+			acls.allow(objects(d), acl, "s3:PutObjectAcl")
+		}
+		if len(d.Object.Tags) > 0 {
+			tags.allow(objects(d), tag, "s3:PutObjectTagging")
+		}
+	}
+	statements := []Statement{allow(all, "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")}
+	statements = append(statements, acls.list...)
+	statements = append(statements, tags.list...)
+	return document(append(statements, kms(destinations, "kms:GenerateDataKey", "kms:Decrypt")...)...)
+}
+
+// alike are statements by their conditions: those with the same become one.
+type alike struct {
+	list []Statement
+	of   map[string]int // conditions to their statement's place
+}
+
+func (a *alike) allow(resource string, c Conditions, actions ...string) {
+	text := strings.Join(c.text(), ",")
+	i, ok := a.of[text]
+	if !ok {
+		if a.of == nil {
+			a.of = map[string]int{}
+		}
+		i = len(a.list)
+		a.of[text] = i
+		s := allow(nil, actions...)
+		if len(c) > 0 {
+			s.Condition = c
+		}
+		a.list = append(a.list, s)
+	}
+	a.list[i].Resource = add(a.list[i].Resource, resource)
+}
+
+// kms lets the destinations' KMS keys be used by some actions: at AWS by S3 for
+// their objects alone.
+func kms(destinations []*destination.Destination, actions ...string) (statements []Statement) {
+	for _, d := range destinations {
+		if d.Object.KMSKeyID == "" {
+			continue
+		}
+		var c Conditions
+		if d.Store.AWS() {
+			c = byS3(d, objects(d))
+		}
+		i := slices.IndexFunc(statements, func(s Statement) bool {
+			return s.Resource[0] == d.Object.KMSKeyID && (s.Condition == nil) == (c == nil)
+		})
+		if i < 0 {
+			s := allow([]string{d.Object.KMSKeyID}, actions...)
+			s.Condition = c
+			statements = append(statements, s)
+			continue
+		}
+		for operator, keys := range c {
+			for key, values := range keys {
+				for _, v := range values {
+					had := statements[i].Condition[operator]
+					had[key] = add(had[key], v)
+				}
 			}
 		}
-		return resources
 	}
-	statements := []Statement{
-		allow(having(func(destination.ObjectSettings) bool { return true }), "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
-		allow(having(func(o destination.ObjectSettings) bool { return o.ACL != "" }), "s3:PutObjectAcl"),
-		allow(having(func(o destination.ObjectSettings) bool { return len(o.Tags) > 0 }), "s3:PutObjectTagging"),
-		allow(kmsKeys(destinations), "kms:GenerateDataKey", "kms:Decrypt"),
-	}
-	return document(statements...)
+	return statements
 }
 
 // Verify is what looking at the destinations' objects, deleting them and
 // sweeping their unfinished uploads needs.
 func Verify(destinations []*destination.Destination) Document {
-	var buckets, all []string
+	var buckets, all, tagged []string
 	for _, d := range destinations {
 		buckets, all = add(buckets, bucket(d)), add(all, objects(d))
+		if len(d.Object.Tags) > 0 {
+			tagged = add(tagged, objects(d))
+		}
 	}
-	return document(
+	statements := []Statement{
 		allow(buckets, "s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetLifecycleConfiguration"),
 		allow(all, "s3:GetObject", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"),
-		allow(kmsKeys(destinations), "kms:Decrypt"),
-	)
+		// HeadObject says how many tags there are to who may read them.
+		allow(tagged, "s3:GetObjectTagging"),
+	}
+	return document(append(statements, kms(destinations, "kms:Decrypt")...)...)
 }
 
 // Server is what the server's own identity needs: to assume the roles, what Role
@@ -124,7 +189,8 @@ func Server(destinations []*destination.Destination) Document {
 	}
 	statements := append([]Statement{allow(roles, "sts:AssumeRole"), allow(tagging, "sts:TagSession"), allow(identifying, "sts:SetSourceIdentity")}, Role(signed).Statement...)
 	statements = append(statements, Verify(itself).Statement...)
-	return document(append(statements, allow(links, "s3:GetObject"), allow(kmsKeys(linked), "kms:Decrypt"))...)
+	statements = append(statements, allow(links, "s3:GetObject"))
+	return document(append(statements, kms(linked, "kms:Decrypt")...)...)
 }
 
 func bucket(d *destination.Destination) string {
@@ -140,16 +206,7 @@ func objects(d *destination.Destination) string {
 	return bucket(d) + "/" + beginning
 }
 
-func kmsKeys(destinations []*destination.Destination) (keys []string) {
-	for _, d := range destinations {
-		if d.Object.KMSKeyID != "" {
-			keys = add(keys, d.Object.KMSKeyID)
-		}
-	}
-	return keys
-}
-
-func add(list []string, s string) []string {
+func add[L ~[]string](list L, s string) L {
 	if slices.Contains(list, s) {
 		return list
 	}

@@ -10,6 +10,7 @@ package policy
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -24,7 +25,8 @@ const MaxLength = 2048
 // Session writes the policy for some rights. Errors are *destination.Error: a
 // key that CheckKey refuses, or PolicyTooLong.
 //
-// The text is ASCII: STS takes U+0020 to U+00FF, so everything above is
+// What is denied is denied everywhere, which says no less and does not repeat
+// the key. The text is ASCII: STS takes U+0020 to U+00FF, so everything above is
 // written \uXXXX.
 func Session(r destination.Rights) (string, error) {
 	if r.None {
@@ -43,10 +45,19 @@ func Session(r destination.Rights) (string, error) {
 	if d.Object.ACL != "" {
 		put = append(put, "s3:PutObjectAcl")
 	}
-	if len(d.Object.Tags) > 0 {
+	if len(d.Object.Tags) > 0 && !d.Store.AWS() {
 		put = append(put, "s3:PutObjectTagging")
 	}
-	statements := []string{statement("Allow", put, resource, conditions(r))}
+	from := origin(r)
+	statements := []string{statement("Allow", put, resource, block(slices.Concat(from, cannedACL(d))...))}
+	if d.Store.AWS() && d.Object.ACL != "" {
+		// Where the key is absent, as for an ACL in XML, the values do not match either
+		// (IAM/latest/UserGuide/reference_policies_elements_condition_operators.html).
+		statements = append(statements, statement("Deny", []string{"s3:PutObjectAcl"}, "*", block(condition("StringNotEquals", "s3:x-amz-acl", d.Object.ACL))))
+	}
+	if d.Store.AWS() && len(d.Object.Tags) > 0 {
+		statements = append(statements, statement("Allow", []string{"s3:PutObjectTagging"}, resource, block(slices.Concat(from, onlyTags(d).text())...)))
+	}
 	if r.Form {
 		// versitygw looks at a form's key only after it has asked whether the
 		// bucket itself may be put to. To other stores that names no object.
@@ -63,16 +74,20 @@ func Session(r destination.Rights) (string, error) {
 	if key := d.Object.KMSKeyID; key != "" {
 		// Decrypt too: S3 reads the parts' data key to put them together
 		// (AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions).
-		statements = append(statements, statement("Allow", []string{"kms:GenerateDataKey", "kms:Decrypt"}, key, ""))
+		var only []string
+		if d.Store.AWS() {
+			only = byS3(d, resource).text()
+		}
+		statements = append(statements, statement("Allow", []string{"kms:GenerateDataKey", "kms:Decrypt"}, key, block(only...)))
 	}
 	if d.Conditions.Encryption {
 		// Only where the header is there: UploadPart and Complete have none
 		// (github.com/boto/botocore/issues/471). What lacks it gets the bucket's
 		// own, which is looked at in the end.
-		statements = append(statements, statement("Deny", []string{"s3:PutObject"}, resource, `,"Condition":{"StringNotEqualsIfExists":{"s3:x-amz-server-side-encryption":`+quote(d.Object.Encryption)+`}}`))
+		statements = append(statements, statement("Deny", []string{"s3:PutObject"}, "*", block(condition("StringNotEqualsIfExists", "s3:x-amz-server-side-encryption", d.Object.Encryption))))
 	}
 	if !d.Overwrite && d.Store.AWS() && !r.Form {
-		statements = append(statements, statement("Deny", []string{"s3:PutObject"}, resource, ifNoneMatch))
+		statements = append(statements, statement("Deny", []string{"s3:PutObject"}, "*", ifNoneMatch))
 	}
 	text := `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
 	if len(text) > MaxLength {
@@ -88,11 +103,11 @@ func Session(r destination.Rights) (string, error) {
 // out (AmazonS3/latest/userguide/conditional-writes-enforce.html).
 const ifNoneMatch = `,"Condition":{"Null":{"s3:if-none-match":"true"},"Bool":{"s3:ObjectCreationOperation":"true"}}`
 
-// conditions are those of what is allowed: from where, and how
+// origin are the conditions of what is allowed: from where, and how
 // (IAM/latest/UserGuide/reference_policies_condition-keys.html). They stand in
 // the statement about the object and not in that about its KMS key, which S3
 // uses from addresses of its own.
-func conditions(r destination.Rights) string {
+func origin(r destination.Rights) []string {
 	c := r.Destination.Conditions
 	var all []string
 	if len(c.SourceIP) > 0 || c.Client {
@@ -108,10 +123,7 @@ func conditions(r destination.Rights) string {
 	if c.SecureTransport {
 		all = append(all, `"Bool":{"aws:SecureTransport":"true"}`)
 	}
-	if len(all) == 0 {
-		return ""
-	}
-	return `,"Condition":{` + strings.Join(all, ",") + `}`
+	return all
 }
 
 // strays are the condition keys of headers that the destination does not send and

@@ -53,12 +53,23 @@ func TestPolicies(t *testing.T) {
 		"a KMS key": {func(d *destination.Destination) { d.Object.KMSKeyID = key }, "k", false,
 			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` + rights + `,"Resource":"arn:aws:s3:::media/k"}` + without("RequestObjectTagKeys", "x-amz-storage-class") + `,{"Effect":"Allow","Action":["kms:GenerateDataKey","kms:Decrypt"],"Resource":"` + key + `"}]}`},
 		"AWS": {func(d *destination.Destination) { d.Store.Endpoint = "" }, "k", false,
-			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` + rights + `,"Resource":"arn:aws:s3:::media/k"},{"Effect":"Deny","Action":"s3:PutObject","Resource":"arn:aws:s3:::media/k","Condition":{"Null":{"s3:if-none-match":"true"},"Bool":{"s3:ObjectCreationOperation":"true"}}}]}`},
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` + rights + `,"Resource":"arn:aws:s3:::media/k"},{"Effect":"Deny","Action":"s3:PutObject","Resource":"*","Condition":{"Null":{"s3:if-none-match":"true"},"Bool":{"s3:ObjectCreationOperation":"true"}}}]}`},
 		"AWS, from some addresses, by TLS, encrypted": {func(d *destination.Destination) {
 			d.Store.Endpoint, d.Overwrite, d.Object.Encryption, d.Object.KMSKeyID = "", true, "aws:kms", key
 			d.Conditions = destination.Conditions{SourceIP: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8::/32")}, Client: true, SecureTransport: true, Encryption: true}
 		}, "k", false,
-			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` + rights + `,"Resource":"arn:aws:s3:::media/k","Condition":{"IpAddress":{"aws:SourceIp":["198.51.100.0/24","2001:db8::/32","192.0.2.1"]},"Bool":{"aws:SecureTransport":"true"}}},{"Effect":"Allow","Action":["kms:GenerateDataKey","kms:Decrypt"],"Resource":"` + key + `"},{"Effect":"Deny","Action":"s3:PutObject","Resource":"arn:aws:s3:::media/k","Condition":{"StringNotEqualsIfExists":{"s3:x-amz-server-side-encryption":"aws:kms"}}}]}`},
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` + rights + `,"Resource":"arn:aws:s3:::media/k","Condition":{"IpAddress":{"aws:SourceIp":["198.51.100.0/24","2001:db8::/32","192.0.2.1"]},"Bool":{"aws:SecureTransport":"true"}}},{"Effect":"Allow","Action":["kms:GenerateDataKey","kms:Decrypt"],"Resource":"` + key + `","Condition":{"StringEquals":{"kms:ViaService":"s3.us-east-1.amazonaws.com"},"StringLike":{"kms:EncryptionContext:aws:s3:arn":["arn:aws:s3:::media/k","arn:aws:s3:::media"]}}},{"Effect":"Deny","Action":"s3:PutObject","Resource":"*","Condition":{"StringNotEqualsIfExists":{"s3:x-amz-server-side-encryption":"aws:kms"}}}]}`},
+		"AWS, an ACL and tags": {func(d *destination.Destination) {
+			d.Store.Endpoint, d.Overwrite, d.Conditions.SecureTransport = "", true, true
+			d.Object.ACL, d.Object.Tags = "bucket-owner-full-control", map[string]string{"team": "blue", "a b": "c"}
+		}, "k", false,
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:PutObject","s3:AbortMultipartUpload","s3:ListMultipartUploadParts","s3:PutObjectAcl"],"Resource":"arn:aws:s3:::media/k","Condition":{"Bool":{"aws:SecureTransport":"true"},"StringEqualsIfExists":{"s3:x-amz-acl":"bucket-owner-full-control"},"Null":{"s3:x-amz-grant-full-control":"true","s3:x-amz-grant-read":"true","s3:x-amz-grant-read-acp":"true","s3:x-amz-grant-write":"true","s3:x-amz-grant-write-acp":"true"}}},` +
+				`{"Effect":"Deny","Action":"s3:PutObjectAcl","Resource":"*","Condition":{"StringNotEquals":{"s3:x-amz-acl":"bucket-owner-full-control"}}},` +
+				`{"Effect":"Allow","Action":"s3:PutObjectTagging","Resource":"arn:aws:s3:::media/k","Condition":{"Bool":{"aws:SecureTransport":"true"},"ForAllValues:StringEquals":{"s3:RequestObjectTagKeys":["a\u0020b","team"]},"StringEquals":{"s3:RequestObjectTag/a\u0020b":"c","s3:RequestObjectTag/team":"blue"}}}]}`},
+		"AWS in China, with a KMS key": {func(d *destination.Destination) {
+			d.Store.Endpoint, d.Store.Region, d.Overwrite, d.Object.KMSKeyID = "", "cn-north-1", true, "arn:aws-cn:kms:cn-north-1:123456789012:key/abc"
+		}, "a/b c.bin", false,
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` + rights + `,"Resource":"arn:aws-cn:s3:::media/a/b\u0020c.bin"},{"Effect":"Allow","Action":["kms:GenerateDataKey","kms:Decrypt"],"Resource":"arn:aws-cn:kms:cn-north-1:123456789012:key/abc","Condition":{"StringEquals":{"kms:ViaService":"s3.cn-north-1.amazonaws.com.cn"},"StringLike":{"kms:EncryptionContext:aws:s3:arn":["arn:aws-cn:s3:::media/a/b*","arn:aws-cn:s3:::media"]}}}]}`},
 		"AWS in China, overwriting": {func(d *destination.Destination) {
 			d.Store.Endpoint, d.Store.Region, d.Overwrite = "", "cn-north-1", true
 		}, "k", false,
