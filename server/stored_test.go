@@ -57,7 +57,7 @@ func (r *running) completed(t *testing.T, grant, etag string) reply {
 // A presigned PUT signs what its destination stores; what its bearer adds is
 // stored as well, and found when the upload is completed. Until then, and after,
 // there is no link to the object.
-func TestHeadersAddedToAPresignedPut(t *testing.T) {
+func TestPresignedPutWithAddedHeaders(t *testing.T) {
 	r := startWith(t, stored)
 	landed := 0
 	for _, destination := range []string{"bare", "much"} {
@@ -94,7 +94,7 @@ func TestHeadersAddedToAPresignedPut(t *testing.T) {
 }
 
 // What is sent as the destination says is completed and may be read.
-func TestWhatIsSentAsAskedIsCompleted(t *testing.T) {
+func TestPresignedPutAsAskedIsCompleted(t *testing.T) {
 	r := startWith(t, stored)
 	for _, destination := range []string{"bare", "much", "lenient"} {
 		p := r.presign(t, destination, map[string]any{"method": "PUT", "name": "x.bin", "type": "text/plain; charset=UTF-8", "size": 1})
@@ -112,7 +112,7 @@ func TestWhatIsSentAsAskedIsCompleted(t *testing.T) {
 }
 
 // verify.headers: false is for stores that add headers of their own.
-func TestHeadersThatAreNotVerified(t *testing.T) {
+func TestPresignedPutWithoutVerifiedHeaders(t *testing.T) {
 	r := startWith(t, stored)
 	p := r.presign(t, "lenient", map[string]any{"method": "PUT", "name": "x.bin", "size": 1})
 	headers := maps.Clone(p.Headers)
