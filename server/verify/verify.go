@@ -17,11 +17,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/chunksign/chunksign/server/destination"
 )
@@ -85,6 +87,7 @@ func (l *Looker) Look(ctx context.Context, s *destination.Store, bucket, key str
 		Encryption: string(head.ServerSideEncryption), Redirect: aws.ToString(head.WebsiteRedirectLocation),
 		Stored: stored(head),
 	}
+	repeated(head, o)
 	// A bucket whose versioning is suspended says "null", which the next write replaces.
 	if v := aws.ToString(head.VersionId); v != "null" {
 		o.VersionID = v
@@ -105,6 +108,28 @@ func stored(h *s3.HeadObjectOutput) destination.Stored {
 		s.Tags = &n
 	}
 	return s
+}
+
+// repeated puts the values of headers together that a reply has more than once,
+// for browsers read all of them and the SDK reads the first.
+func repeated(h *s3.HeadObjectOutput, o *destination.Object) {
+	raw, ok := awsmiddleware.GetRawResponse(h.ResultMetadata).(*smithyhttp.Response)
+	if !ok {
+		return
+	}
+	s := &o.Stored
+	for name, value := range map[string]*string{
+		"Content-Type":  &o.Type,
+		"Cache-Control": &s.CacheControl, "Content-Disposition": &s.ContentDisposition, "Content-Encoding": &s.ContentEncoding,
+		"Content-Language": &s.ContentLanguage, "Expires": &s.Expires,
+	} {
+		*value = strings.Join(raw.Header.Values(name), ", ")
+	}
+	for name, values := range raw.Header {
+		if of, ok := strings.CutPrefix(strings.ToLower(name), "x-amz-meta-"); ok {
+			s.Metadata[of] = strings.Join(values, ", ")
+		}
+	}
 }
 
 func checksum(h *s3.HeadObjectOutput) *destination.Checksum {
