@@ -30,9 +30,10 @@ type Stored struct {
 var fitsKind = []string{"", "STANDARD", "EXPRESS_ONEZONE", "OUTPOSTS", "SNOW"}
 
 // differs says in words how an object is stored otherwise than asked, "" for not
-// at all. free is the metadata that a form's sender fills in, as its StartsWith. What an object's HEAD does not say (its ACL, the tags themselves)
-// cannot differ, and what its destination leaves to the bucket (its encryption,
-// a retention) does not.
+// at all. free is the metadata that a form's sender fills in, as its StartsWith.
+// What an object's HEAD does not say (its ACL, the tags themselves) cannot
+// differ, and what its destination leaves to the bucket (its encryption, a
+// retention) does not.
 func (o *Object) differs(asked ObjectSettings, free map[string]string, now time.Time) string {
 	s := o.Stored
 	for _, h := range []struct{ name, is, asked string }{
@@ -51,7 +52,7 @@ func (o *Object) differs(asked ObjectSettings, free map[string]string, now time.
 	}
 	switch n := len(asked.Tags); {
 	case s.HiddenMetadata > len(free):
-		return fmt.Sprintf("it has %d metadata whose names are no headers' (x-amz-missing-meta), and the destination asks for none", s.HiddenMetadata)
+		return fmt.Sprintf("it has %d metadata that are no headers (x-amz-missing-meta), and the destination asks for none", s.HiddenMetadata)
 	case s.Tags != nil && *s.Tags != n:
 		return fmt.Sprintf("it has %d tags and the destination asks for %d", *s.Tags, n)
 	case asked.Encryption != "" && o.Encryption != asked.Encryption:

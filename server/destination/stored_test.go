@@ -52,7 +52,7 @@ func TestWhatIsStoredOtherwiseThanAsked(t *testing.T) {
 		"no metadata":               {func(o *Object) { o.Stored.Metadata = nil }, `it lacks the metadata "app"`},
 		"no empty metadata":         {func(o *Object) { o.Stored.Metadata = map[string]string{"app": "gallery"} }, ""},
 		"names in capitals":         {func(o *Object) { o.Stored.Metadata = map[string]string{"App": "gallery"} }, ""},
-		"metadata that is hidden":   {func(o *Object) { o.Stored.HiddenMetadata = 1 }, "it has 1 metadata whose names"},
+		"metadata that is hidden":   {func(o *Object) { o.Stored.HiddenMetadata = 1 }, "it has 1 metadata that are no headers"},
 		"another class":             {func(o *Object) { o.Stored.StorageClass = "GLACIER" }, "its storage class is"},
 		"no class":                  {func(o *Object) { o.Stored.StorageClass = "" }, "its storage class is"},
 		"moved by a lifecycle rule": {func(o *Object) { o.Stored.StorageClass, o.Modified = "GLACIER", noon.Add(-13*time.Hour) }, ""},

@@ -36,7 +36,11 @@ func (v *Values) UnmarshalJSON(text []byte) error {
 
 // grantHeaders are PutObject's other ways to an ACL than x-amz-acl
 // (service-authorization/latest/reference/list_amazons3.html).
-var grantHeaders = []string{"s3:x-amz-grant-full-control", "s3:x-amz-grant-read", "s3:x-amz-grant-read-acp", "s3:x-amz-grant-write", "s3:x-amz-grant-write-acp"}
+var grantHeaders = []string{
+	"s3:x-amz-grant-full-control",
+	"s3:x-amz-grant-read", "s3:x-amz-grant-read-acp",
+	"s3:x-amz-grant-write", "s3:x-amz-grant-write-acp",
+}
 
 // cannedACL are the conditions by which nothing is put with another ACL than the
 // destination's. What has no ACL, as UploadPart and CompleteMultipartUpload, is
@@ -49,7 +53,10 @@ func cannedACL(d *destination.Destination) []string {
 	for i, key := range grantHeaders {
 		none[i] = quote(key) + `:"true"`
 	}
-	return []string{condition("StringEqualsIfExists", "s3:x-amz-acl", d.Object.ACL), `"Null":{` + strings.Join(none, ",") + `}`}
+	return []string{
+		condition("StringEqualsIfExists", "s3:x-amz-acl", d.Object.ACL),
+		`"Null":{` + strings.Join(none, ",") + `}`,
+	}
 }
 
 // onlyTags are the conditions by which an object is tagged with the destination's
@@ -73,10 +80,9 @@ func onlyTags(d *destination.Destination) Conditions {
 // S3's encryption context, the object's ARN, or with an S3 Bucket Key the bucket's
 // (AmazonS3/latest/userguide/bucket-key.html).
 func byS3(d *destination.Destination, resource string) Conditions {
-	like := Values{context(resource), bucket(d)}
 	return Conditions{
-		"StringEquals": {"kms:ViaService": Values{viaS3(d.Store)}},
-		"StringLike":   {"kms:EncryptionContext:aws:s3:arn": like},
+		"StringEquals": {"kms:ViaService": {viaS3(d.Store)}},
+		"StringLike":   {"kms:EncryptionContext:aws:s3:arn": {context(resource), bucket(d)}},
 	}
 }
 

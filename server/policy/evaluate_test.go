@@ -149,7 +149,7 @@ func TestWhatAWSWouldAllow(t *testing.T) {
 	}
 }
 
-// Each condition is there for something: without it a request passes that should not.
+// A grant header is another way to an ACL, for which AWS asks for PutObjectAcl too.
 func TestGrantHeadersAreDenied(t *testing.T) {
 	d := kept(t)
 	session, err := Session(destination.Rights{Destination: d, Key: "in/alice/k"})

@@ -53,10 +53,12 @@ func Session(r destination.Rights) (string, error) {
 	if d.Store.AWS() && d.Object.ACL != "" {
 		// Where the key is absent, as for an ACL in XML, the values do not match either
 		// (IAM/latest/UserGuide/reference_policies_elements_condition_operators.html).
-		statements = append(statements, statement("Deny", []string{"s3:PutObjectAcl"}, "*", block(condition("StringNotEquals", "s3:x-amz-acl", d.Object.ACL))))
+		another := block(condition("StringNotEquals", "s3:x-amz-acl", d.Object.ACL))
+		statements = append(statements, statement("Deny", []string{"s3:PutObjectAcl"}, "*", another))
 	}
 	if d.Store.AWS() && len(d.Object.Tags) > 0 {
-		statements = append(statements, statement("Allow", []string{"s3:PutObjectTagging"}, resource, block(slices.Concat(from, onlyTags(d).text())...)))
+		exactly := block(slices.Concat(from, onlyTags(d).text())...)
+		statements = append(statements, statement("Allow", []string{"s3:PutObjectTagging"}, resource, exactly))
 	}
 	if r.Form {
 		// versitygw looks at a form's key only after it has asked whether the
