@@ -54,6 +54,13 @@ func TestRequestsThatAreWrong(t *testing.T) {
 		code, field        string
 	}{
 		{"POST", grant, `{"name":"x","size":1,"sise":2}`, 400, "field_unknown", "sise"},
+		{"POST", grant, `{"name":"x","size":1,"SIZE":2}`, 400, "field_unknown", "SIZE"},
+		{"POST", grant, `{"name":"x","SIZE":2}`, 400, "field_unknown", "SIZE"},
+		{"POST", grant, `{"name":"x","size":1,"\u017fize":2}`, 400, "field_unknown", "ſize"},
+		{"POST", grant, `{"name":"x","size":1,"size":2}`, 400, "field_invalid", "size"},
+		{"POST", grant, `{"name":"x","size":1,"checksum":{"value":"a","VALUE":"b"}}`, 400, "field_unknown", "VALUE"},
+		{"POST", grant, `{"name":"x\ud800","size":1}`, 400, "body_invalid", ""},
+		{"POST", parts, `{"parts":[{"partNumber":1,"partnumber":2}]}`, 400, "field_unknown", "partnumber"},
 		{"POST", grant, `{"name":"x"}`, 400, "field_invalid", "size"},
 		{"POST", grant, `{"name":"x","size":"1"}`, 400, "field_invalid", "size"},
 		{"POST", grant, `{"name":"x","size":1.5}`, 400, "field_invalid", "size"},

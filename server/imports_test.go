@@ -118,13 +118,40 @@ func selectors(t *testing.T, name, pkg string) (used []string) {
 // Arrows point inward: adapters know the domain and never each other, and the domain knows none of them.
 func TestAdaptersDoNotKnowEachOther(t *testing.T) {
 	adapters := []string{"allow", "auth", "compat", "config", "devstore", "drive", "httpapi", "limit", "observe", "policy", "presign", "pyliteral", "sts", "verify"}
+	below := []string{"strictjson"} // these know nothing of the domain
+	for _, self := range below {
+		mustNotReach(t, "", "server/"+self, func(p string) bool { return strings.HasPrefix(p, module) })
+	}
 	for _, self := range append(adapters, "destination") {
 		mustNotReach(t, "", "server/"+self, func(p string) bool {
 			name, ours := strings.CutPrefix(p, module+"server/")
-			return ours && name != self && name != "destination"
+			return ours && name != self && name != "destination" && !slices.Contains(below, name)
 		})
 	}
 	for _, path := range []string{"wasm/sigv4", "wasm/s3api", "wasm/plan", "wasm/upload", "wasm/core", "wasm/keeper", "wasm/journal"} {
 		mustNotReach(t, "js", path, func(p string) bool { return strings.HasPrefix(p, module+"server/") })
+	}
+}
+
+// TestJSONIsDecodedStrictly finds code that decodes JSON by itself, and so in another way than a reader in front may.
+func TestJSONIsDecodedStrictly(t *testing.T) {
+	own := map[string]bool{
+		"strictjson/strictjson.go": true,
+		"pyliteral/scan.go":        true, // a Python string's escapes
+		"drive/server.go":          true, // the client, which reads what its own server answers and decides nothing
+	}
+	err := filepath.WalkDir(".", func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || own[filepath.ToSlash(path)] {
+			return err
+		}
+		for _, use := range selectors(t, path, "json") {
+			if use == "Unmarshal" || use == "NewDecoder" {
+				t.Errorf("%s uses json.%s; use package strictjson", path, use)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

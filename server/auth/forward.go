@@ -178,7 +178,7 @@ func (f *Forward) ask(q *http.Request) (destination.Principal, error) {
 	if len(data) > maxClaims {
 		return destination.Principal{}, unavailable(broken, fmt.Errorf("%s answers more than %d bytes", f.URL, maxClaims))
 	}
-	claims, err := parseClaims(data)
+	claims, err := parseClaims(data, f.User)
 	if err != nil {
 		return destination.Principal{}, unavailable(broken, fmt.Errorf("%s answers claims, but %w", f.URL, err))
 	}

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/chunksign/chunksign/server/destination"
+	"github.com/chunksign/chunksign/server/strictjson"
 )
 
 // JWTConfig says whose tokens count.
@@ -78,12 +80,20 @@ func (j *JWT) Authenticate(r *http.Request) (destination.Principal, error) {
 	if err != nil {
 		return destination.Principal{}, unauthenticated(untrusted, errors.New("it is not a JWS of a kind that is taken (RS, PS, ES or EdDSA)"))
 	}
+	if err := checkHeader(signed.Signatures[0].Protected); err != nil {
+		return destination.Principal{}, unauthenticated(untrusted, err)
+	}
 	payload, err := j.keys.verify(r.Context(), signed)
 	switch {
 	case errors.Is(err, errKeysAway):
 		return destination.Principal{}, unavailable("the identity provider does not answer, so your token cannot be checked; try again", err)
 	case err != nil:
 		return destination.Principal{}, unauthenticated(untrusted, err)
+	}
+	// Before go-oidc reads them, which takes SUB for sub.
+	claims, err := parseClaims(payload)
+	if err != nil {
+		return destination.Principal{}, unauthenticated("the token's claims cannot be read", err)
 	}
 	t, err := oidc.NewVerifier(j.Issuer, verified(payload), &oidc.Config{
 		ClientID: j.Audience, SupportedSigningAlgs: algorithmNames(), Now: func() time.Time { return j.Now().Add(-j.Leeway) },
@@ -97,10 +107,7 @@ func (j *JWT) Authenticate(r *http.Request) (destination.Principal, error) {
 	case t.Subject == "":
 		return destination.Principal{}, unauthenticated("the token has no subject (sub), so it says not who you are; ask whoever runs the identity provider", nil)
 	}
-	p := destination.Principal{ID: t.Subject}
-	if p.Claims, err = parseClaims(payload); err != nil {
-		return destination.Principal{}, unauthenticated("the token's claims cannot be read", err)
-	}
+	p := destination.Principal{ID: t.Subject, Claims: claims}
 	// go-oidc is five minutes too patient with a token that has not begun.
 	if begins, ok := p.Claims["nbf"].(json.Number); ok {
 		if at, err := begins.Float64(); err != nil || at > float64(j.Now().Add(j.Leeway).Unix()) {
@@ -123,13 +130,45 @@ func algorithmNames() []string {
 	return names
 }
 
-// parseClaims reads a JSON object. Numbers stay as they are written: a float
-// would make one of two large ones.
-func parseClaims(data []byte) (claims map[string]any, err error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	if err := d.Decode(&claims); err != nil || claims == nil {
-		return nil, errors.New("they are not a JSON object")
+// tokenTypes are the types of tokens that say who somebody is or what a client
+// may do; none at all says nothing else. An identity provider signs others with
+// the same keys: a log-out token has the issuer, audience and subject of the one
+// that signed in (RFC 8725, section 3.11; RFC 9068, section 2.1).
+var tokenTypes = []string{"JWT", "at+jwt"}
+
+func checkHeader(h jose.Header) error {
+	if _, there := h.ExtraHeaders["crit"]; there {
+		return errors.New("its header has crit, and no extension of JWS is known here (RFC 7515, section 4.1.11)")
+	}
+	typ, there := h.ExtraHeaders[jose.HeaderType]
+	if !there {
+		return nil
+	}
+	text, _ := typ.(string)
+	if len(text) > len("application/") && strings.EqualFold(text[:len("application/")], "application/") {
+		text = text[len("application/"):]
+	}
+	if !slices.ContainsFunc(tokenTypes, func(t string) bool { return strings.EqualFold(t, text) }) {
+		return fmt.Errorf("its header has the typ %q; JWT and at+jwt sign in", typ)
+	}
+	return nil
+}
+
+// registered are the claims that mean something to this server, to go-oidc or
+// to libraries in front of it (RFC 7519, section 4.1; OpenID Connect Core 1.0,
+// section 2; RFC 8693; RFC 9068). No claim may be another spelling of one.
+var registered = []string{
+	"iss", "sub", "aud", "exp", "nbf", "iat", "jti",
+	"azp", "nonce", "at_hash", "c_hash", "acr", "amr", "auth_time", "sid", "_claim_names", "_claim_sources",
+	"act", "may_act", "client_id", "scope", "cnf", "groups", "roles", "entitlements",
+}
+
+// parseClaims reads a JSON object whose members mean the same to every reader.
+// Numbers stay as they are written.
+func parseClaims(data []byte, further ...string) (map[string]any, error) {
+	claims, err := strictjson.Object(data, append(further, registered...)...)
+	if err != nil {
+		return nil, fmt.Errorf("they are not a JSON object that all readers read alike: %w", err)
 	}
 	return claims, nil
 }
@@ -157,7 +196,7 @@ func ParseKeys(data []byte) ([]crypto.PublicKey, error) {
 	var keys []crypto.PublicKey
 	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
 		var set jose.JSONWebKeySet
-		if err := json.Unmarshal(data, &set); err != nil {
+		if err := strictjson.Unmarshal(data, &set); err != nil {
 			return nil, errors.New("it is not a JSON Web Key Set; save what the provider's jwks_uri answers")
 		}
 		for _, k := range set.Keys {

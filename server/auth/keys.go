@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/chunksign/chunksign/server/strictjson"
 )
 
 // How long an identity provider's keys count, and how often it is asked.
@@ -137,7 +139,9 @@ func (s *keySet) fill(ctx context.Context, flight chan struct{}) {
 // fetchKeys gets a JSON Web Key Set (RFC 7517, section 5), of which only public
 // keys for signatures count.
 func fetchKeys(ctx context.Context, client *http.Client, address string) ([]jose.JSONWebKey, error) {
-	var set struct{ Keys []json.RawMessage }
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
 	if err := getJSON(ctx, client, address, &set); err != nil {
 		return nil, err
 	}
@@ -197,7 +201,11 @@ func getJSON(ctx context.Context, client *http.Client, address string, into any)
 	if answer.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s answers %s", address, answer.Status)
 	}
-	if err := json.NewDecoder(io.LimitReader(answer.Body, maxReply)).Decode(into); err != nil {
+	data, err := io.ReadAll(io.LimitReader(answer.Body, maxReply))
+	if err == nil {
+		err = strictjson.Unmarshal(data, into)
+	}
+	if err != nil {
 		return fmt.Errorf("%s answers no JSON that can be read", address)
 	}
 	return nil

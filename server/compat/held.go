@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/chunksign/chunksign/server/destination"
+	"github.com/chunksign/chunksign/server/strictjson"
 )
 
 // The session of a destination's page travels in an encrypted cookie. Script
@@ -80,7 +81,7 @@ func (v *Views) holds(r *http.Request, d *destination.Destination, p destination
 		text.WriteString(c.Value)
 	}
 	plain, ok := v.Held.Open(text.String(), about(d, p))
-	if !ok || json.Unmarshal(plain, &h) != nil {
+	if !ok || strictjson.Unmarshal(plain, &h) != nil {
 		return held{}, false
 	}
 	return h, v.Now().Before(h.Expires)

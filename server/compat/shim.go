@@ -1,11 +1,11 @@
 package compat
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 
 	"github.com/chunksign/chunksign/server/destination"
+	"github.com/chunksign/chunksign/server/strictjson"
 )
 
 // askForGrant begins what the EvaporateJS shim (web/src/evaporate.ts) sends a
@@ -25,7 +25,7 @@ func (v *Views) grantAsked(r *http.Request, d *destination.Destination, p destin
 		Size int64  `json:"size"`
 		Key  string `json:"key"`
 	}
-	if err := json.Unmarshal([]byte(strings.TrimPrefix(text, askForGrant)), &in); err != nil {
+	if err := strictjson.Unmarshal([]byte(strings.TrimPrefix(text, askForGrant)), &in); err != nil {
 		return destination.File{}, "", no("to_sign", "to_sign asks for a grant, but not with a file's name, type, size and key in JSON")
 	}
 	f := destination.File{Name: in.Name, Type: in.Type, Size: in.Size, Key: in.Key}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/chunksign/chunksign/server/strictjson"
 )
 
 // Grant is the server's statement that a principal may put one file at one key.
@@ -165,7 +167,7 @@ func (k *GrantKeys) Open(token string, now time.Time) (Grant, error) {
 		return invalid("its signature is wrong")
 	}
 	var c claims
-	if err := json.Unmarshal(payload, &c); err != nil {
+	if err := strictjson.Unmarshal(payload, &c); err != nil {
 		return invalid("its payload is malformed")
 	}
 	g := Grant{

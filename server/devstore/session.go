@@ -12,6 +12,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/chunksign/chunksign/server/strictjson"
 )
 
 // What can be wrong with a session token. Both sides answer each with AWS's own code.
@@ -85,7 +87,7 @@ func (ss sessions) open(accessKeyID, token string) (session, error) {
 		return session{}, errInvalidSession
 	}
 	var s session
-	if err := json.Unmarshal(plain, &s); err != nil || s.AccessKeyID != accessKeyID {
+	if err := strictjson.Unmarshal(plain, &s); err != nil || s.AccessKeyID != accessKeyID {
 		return session{}, errInvalidSession
 	}
 	if ss.now().Unix() >= s.Expires {

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/chunksign/chunksign/server/destination"
+	"github.com/chunksign/chunksign/server/strictjson"
 	"github.com/chunksign/chunksign/wasm/plan"
 )
 
@@ -224,13 +224,8 @@ func readJSONUpTo(w http.ResponseWriter, r *http.Request, most int64, into any) 
 		}
 		return problem(bodyInvalid, "the body ended before it was complete; send it again")
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
+	if err := strictjson.UnmarshalKnown(data, into); err != nil {
 		return decodeError(err)
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return problem(bodyInvalid, "the body goes on after its JSON object; send one object")
 	}
 	return nil
 }
@@ -240,6 +235,19 @@ func decodeError(err error) error {
 	if errors.As(err, &wrong) && wrong.Field != "" {
 		return &destination.Error{Code: destination.FieldInvalid, Field: wrong.Field,
 			Detail: fmt.Sprintf("%s is a JSON %s; send %s", wrong.Field, wrong.Value, kindText(wrong.Type.Kind().String()))}
+	}
+	var name *strictjson.NameError
+	switch {
+	case errors.As(err, &name) && name.Known != "":
+		return &destination.Error{Code: fieldUnknown, Field: name.Name,
+			Detail: fmt.Sprintf("there is no field %q here; its name is %q", name.Name, name.Known)}
+	case name != nil:
+		return &destination.Error{Code: destination.FieldInvalid, Field: name.Name,
+			Detail: fmt.Sprintf("%q is in the body twice; send it once", name.Name)}
+	case errors.Is(err, strictjson.ErrEncoding):
+		return problem(bodyInvalid, "the body is not UTF-8, or holds half of a surrogate pair as an escape; encode it anew")
+	case errors.Is(err, strictjson.ErrTrailing):
+		return problem(bodyInvalid, "the body goes on after its JSON object; send one object")
 	}
 	// encoding/json has no type for this one.
 	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
