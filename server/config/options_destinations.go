@@ -86,7 +86,7 @@ var webhookOptions = Options{Heading: "destinations.NAME.webhook", List: []Optio
 	{Name: "timeout", shape: aDuration, Type: "duration, 1s to 20s", Default: "`10s`", Example: "5s",
 		Text: "how long the application may take to answer"},
 	{Name: "private", shape: aFlag, Type: "`true`, `false`", Default: "`false`", Example: "true",
-		Text: "whether the name in `url` may stand for an address that is not public: of this machine, of a private network (`10.0.0.0/8` and the like), link-local. An address written out in `url`, and `localhost`, need no such word"},
+		Text: "whether the name in `url` may stand for an address that is not public: of this machine, of a private network (`10.0.0.0/8` and the like), link-local, any other of IANA's special networks, NAT64, or `168.63.129.16` (Azure's own). An address written out in `url`, and `localhost`, need no such word"},
 }}
 
 var conditionOptions = Options{Heading: "destinations.NAME.conditions", List: []Option{

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"time"
 
+	"code.dny.dev/ssrf"
+
 	"github.com/chunksign/chunksign/server/destination"
 )
 
@@ -185,27 +187,15 @@ func checkAddress(host, address string) error {
 	if ip.IsLoopback() && (host == "localhost" || strings.HasSuffix(host, ".localhost")) {
 		return nil // RFC 6761, section 6.3
 	}
-	if !public(ip) {
+	if guard.SafeAddr(ip) != nil {
 		return fmt.Errorf("%s stands for %s, which is not a public address; if that is meant, write private: true in the webhook", host, ip)
 	}
 	return nil
 }
 
-// special are networks that netip does not name (RFC 6890, RFC 6598, RFC 6052).
-var special = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
-	netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("240.0.0.0/4"),
-	netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("2002::/16"),
-}
-
-func public(ip netip.Addr) bool {
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
-		return false
-	}
-	for _, network := range special {
-		if network.Contains(ip) {
-			return false
-		}
-	}
-	return true
-}
+// guard knows the special networks of IANA's registries, and of IPv6 all that
+// is not global unicast: NAT64, 6to4, Teredo and IPv4-compatible addresses lead
+// to IPv4 ones that it would not see. The one more is Azure's own service for
+// its machines, which has a public address (Azure's documentation, "What is IP
+// address 168.63.129.16?"). A webhook may be on any port.
+var guard = ssrf.New(ssrf.WithAnyPort(), ssrf.WithDeniedV4Prefixes(netip.MustParsePrefix("168.63.129.16/32")))

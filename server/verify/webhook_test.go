@@ -185,23 +185,55 @@ func TestNamesOfPrivateAddresses(t *testing.T) {
 	}
 }
 
+// TestAddresses takes an address of every network that is not the public Internet (IANA's registries of special
+// purpose addresses), its ends, and every way of writing an IPv4 address inside an IPv6 one.
 func TestAddresses(t *testing.T) {
+	at := func(host, address string) error {
+		return checkAddress(host, netip.AddrPortFrom(netip.MustParseAddr(address), 443).String())
+	}
 	for _, a := range []string{
-		"0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "192.0.0.1", "192.168.1.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255",
-		"::", "::1", "::ffff:10.0.0.1", "::ffff:127.0.0.1", "fc00::1", "fd00:ec2::254", "fe80::1", "ff02::1", "64:ff9b::a00:1", "2002:a00:1::1",
+		"0.0.0.0", "0.255.255.255", "10.0.0.0", "10.1.2.3", "10.255.255.255", "100.64.0.1", "100.100.100.200", "100.127.255.255",
+		"127.0.0.1", "127.255.255.255", "168.63.129.16", "169.254.169.254", "169.254.170.2", "172.16.0.1", "172.31.255.255",
+		"192.0.0.1", "192.0.0.192", "192.0.2.1", "192.31.196.1", "192.52.193.1", "192.88.99.1", "192.168.1.1", "192.175.48.1",
+		"198.18.0.1", "198.19.255.255", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255",
+
+		"::", "::1", "::2", "fc00::1", "fd00:ec2::254", "fe80::1", "fe80::1%eth0", "febf::1", "fec0::1", "feff::1", "ff02::1", "ff0e::1",
+		"100::1", "100:0:0:1::1", "2001::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:2::1", "2001:10::1", "2001:20::1", "2001:1ff::1",
+		"2001:db8::1", "2001:db8::1%eth0", "2620:4f:8000::1", "3fff::1", "3fff:fff::1", "4000::1", "5f00::1", "1fff::1", "8000::1",
+
+		"::10.0.0.1", "::127.0.0.1", "::8.8.8.8", "::ffff:10.0.0.1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::ffff:168.63.129.16",
+		"::ffff:0:10.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b::8.8.8.8", "64:ff9b:1::10.0.0.1", "64:ff9b:1:ffff::1", "2002:a00:1::1", "2002:808:808::1",
 	} {
-		if err := checkAddress("app.example.com", netip.AddrPortFrom(netip.MustParseAddr(a), 443).String()); err == nil {
-			t.Errorf("%s is called for a public one", a)
+		if err := at("app.example.com", a); err == nil || !strings.Contains(err.Error(), "is not a public address") {
+			t.Errorf("%s is called for a public one: %v", a, err)
+		}
+	}
+	for _, a := range []string{
+		"1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.1", "168.63.129.15", "168.63.129.17",
+		"172.15.255.255", "172.32.0.0", "192.0.1.1", "192.167.255.255", "192.169.0.0", "198.17.255.255", "198.20.0.0", "223.255.255.255",
+		"::ffff:8.8.8.8", "2001:200::1", "2001:4860:4860::8888", "2003::1", "2606:4700::1111", "2a00::1", "3ffe::1",
+	} {
+		if err := at("app.example.com", a); err != nil {
+			t.Errorf("%s: %v", a, err)
 		}
 	}
 	for host, a := range map[string]string{
-		"app.example.com": "192.0.2.1", "v6.example.com": "2001:db8::1", "10.0.0.1": "10.0.0.1", "::1": "::1", "localhost": "127.0.0.1", "app.localhost": "::1",
+		"10.0.0.1": "10.0.0.1", "::1": "::1", "localhost": "127.0.0.1", "app.localhost": "::1", "::ffff:10.0.0.1": "10.0.0.1", "fe80::1%eth0": "fe80::1%eth0",
 	} {
-		if err := checkAddress(host, netip.AddrPortFrom(netip.MustParseAddr(a), 443).String()); err != nil {
+		if err := at(host, a); err != nil {
 			t.Errorf("%s: %v", host, err)
 		}
 	}
-	if checkAddress("localhost", "10.0.0.1:80") == nil || checkAddress("10.0.0.1", "10.0.0.2:80") == nil {
-		t.Error("another private address than the one named is called")
+	for host, a := range map[string]string{
+		"localhost": "10.0.0.1", "10.0.0.1": "10.0.0.2", "localhost.example.com": "127.0.0.1", "2130706433": "127.0.0.1", "0x7f.1": "127.0.0.1", "0177.0.0.1": "127.0.0.1",
+	} {
+		if at(host, a) == nil {
+			t.Errorf("%s leads to %s", host, a)
+		}
+	}
+	for _, a := range []string{"", "8.8.8.8", "app.example.com:443", "[::1:443", "8.8.8.8:http"} {
+		if checkAddress("app.example.com", a) == nil {
+			t.Errorf("%q is called", a)
+		}
 	}
 }
