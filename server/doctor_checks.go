@@ -20,6 +20,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/chunksign/chunksign/server/destination"
+	"github.com/chunksign/chunksign/server/redact"
 )
 
 // probe is an object that is uploaded as a page would, with a session of its own.
@@ -59,13 +60,13 @@ func (e *examiner) clock(ctx context.Context, d *destination.Destination) bool {
 	const most = time.Minute
 	r, err := http.NewRequestWithContext(ctx, http.MethodHead, d.Store.Origin(d.Bucket)+"/", nil)
 	if err != nil {
-		e.fail(d.Name, "store", err.Error(), "mend the endpoint of the store "+d.Store.Name)
+		e.fail(d.Name, "store", redact.Error(err).Error(), "mend the endpoint of the store "+d.Store.Name)
 		return false
 	}
 	before := e.now()
 	reply, err := e.http(d.Store).Do(r)
 	if err != nil {
-		e.fail(d.Name, "store", err.Error(), "see that the store is reached from here: endpoint, DNS, proxies (HTTPS_PROXY), firewalls, and that its certificate is one that this machine trusts")
+		e.fail(d.Name, "store", redact.Error(err).Error(), "see that the store is reached from here: endpoint, DNS, proxies (HTTPS_PROXY), firewalls, and that its certificate is one that this machine trusts")
 		return false
 	}
 	reply.Body.Close()
@@ -274,7 +275,7 @@ func (e *examiner) look(ctx context.Context, p *probe) {
 	o, err := e.looker.Look(ctx, p.d.Store, p.d.Bucket, p.key)
 	switch {
 	case err != nil:
-		e.fail(p.d.Name, "look", err.Error(), rights)
+		e.fail(p.d.Name, "look", redact.Error(err).Error(), rights)
 		return
 	case o == nil:
 		e.fail(p.d.Name, "look", "the object that was just written is not there for the server", "see that sessions and server have the same store behind the endpoint")
@@ -312,7 +313,7 @@ func (e *examiner) remove(ctx context.Context, p *probe) {
 	removed, err := e.looker.Remove(ctx, p.d.Store, p.d.Bucket, p.key, o)
 	switch {
 	case err != nil:
-		e.fail(p.d.Name, "delete", err.Error(), rights)
+		e.fail(p.d.Name, "delete", redact.Error(err).Error(), rights)
 	case removed:
 		e.ok(p.d.Name, "delete", "what breaks its grant can be deleted, and nothing else")
 	default:
@@ -324,7 +325,7 @@ func (e *examiner) remove(ctx context.Context, p *probe) {
 func (e *examiner) cleanUp(ctx context.Context, p *probe) {
 	for _, key := range p.written {
 		if err := e.looker.Discard(ctx, p.d.Store, p.d.Bucket, key); err != nil {
-			e.fail(p.d.Name, "clean up", err.Error(), fmt.Sprintf("delete %s/%s yourself", p.d.Bucket, key))
+			e.fail(p.d.Name, "clean up", redact.Error(err).Error(), fmt.Sprintf("delete %s/%s yourself", p.d.Bucket, key))
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/chunksign/chunksign/server/destination"
 	"github.com/chunksign/chunksign/server/policy"
+	"github.com/chunksign/chunksign/server/redact"
 )
 
 // cors asks the bucket what a browser would ask for a page.
@@ -59,14 +60,14 @@ func (e *examiner) preflights(ctx context.Context, p *probe, origin string) stri
 func (e *examiner) preflight(ctx context.Context, p *probe, origin, method, at, headers string) string {
 	r, err := http.NewRequestWithContext(ctx, http.MethodOptions, at, nil)
 	if err != nil {
-		return err.Error()
+		return redact.Error(err).Error()
 	}
 	r.Header.Set("Origin", origin)
 	r.Header.Set("Access-Control-Request-Method", method)
 	r.Header.Set("Access-Control-Request-Headers", headers)
 	reply, err := e.http(p.d.Store).Do(r)
 	if err != nil {
-		return err.Error()
+		return redact.Error(err).Error()
 	}
 	reply.Body.Close()
 	h := reply.Header

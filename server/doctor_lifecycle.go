@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/chunksign/chunksign/server/destination"
+	"github.com/chunksign/chunksign/server/redact"
 )
 
 // lifecycle sees that parts of uploads that nobody goes on with are removed,
@@ -18,10 +19,10 @@ func (e *examiner) lifecycle(ctx context.Context, d *destination.Destination) {
 	case err != nil && status(err) == 403:
 		e.notChecked(d.Name, "lifecycle", "the server may not read it (s3:GetLifecycleConfiguration)")
 	case err != nil:
-		e.fail(d.Name, "lifecycle", err.Error(), fix)
+		e.fail(d.Name, "lifecycle", redact.Error(err).Error(), fix)
 	case !known:
 		if _, err := e.looker.Unfinished(ctx, d.Store, d.Bucket, prefix, time.Unix(0, 0)); err != nil {
-			e.fail(d.Name, "lifecycle", "the store has no lifecycle rules, and the server cannot list unfinished uploads: "+err.Error(), "give the server what chunksign iam -only server prints, and run chunksign sweep once a day")
+			e.fail(d.Name, "lifecycle", "the store has no lifecycle rules, and the server cannot list unfinished uploads: "+redact.Error(err).Error(), "give the server what chunksign iam -only server prints, and run chunksign sweep once a day")
 			return
 		}
 		e.ok(d.Name, "lifecycle", "the store has no such rules; stale uploads can be aborted by chunksign sweep, once a day")

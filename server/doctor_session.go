@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/chunksign/chunksign/server/destination"
+	"github.com/chunksign/chunksign/server/redact"
 	"github.com/chunksign/chunksign/server/trial"
 )
 
@@ -16,7 +17,7 @@ import (
 func (e *examiner) forgeries(ctx context.Context, p *probe) {
 	ways, err := trial.Ways(ctx, trial.Subject{Session: p.session, Store: p.d.Store, Bucket: p.d.Bucket, Inside: p.key, Outside: p.outside, Client: e.http(p.d.Store)})
 	if err != nil {
-		e.fail(p.d.Name, "token", err.Error(), "see the store's own log")
+		e.fail(p.d.Name, "token", redact.Error(err).Error(), "see the store's own log")
 		return
 	}
 	if slices.Contains(ways, trial.Changed) {
@@ -41,7 +42,7 @@ func (e *examiner) unsigned(ctx context.Context, p *probe) {
 	url := e.signer.URL(p.session, destination.StoreRequest{Store: p.d.Store, Bucket: p.d.Bucket, Key: p.key, Method: http.MethodPut, Header: header}, e.now().UTC().Truncate(time.Second), time.Minute)
 	r, err := http.NewRequestWithContext(ctx, http.MethodPut, url, strings.NewReader(probeText))
 	if err != nil {
-		e.fail(p.d.Name, "unsigned headers", err.Error(), "mend the endpoint of the store "+p.d.Store.Name)
+		e.fail(p.d.Name, "unsigned headers", redact.Error(err).Error(), "mend the endpoint of the store "+p.d.Store.Name)
 		return
 	}
 	for name, value := range header {

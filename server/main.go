@@ -30,6 +30,8 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+
+	"github.com/chunksign/chunksign/server/redact"
 )
 
 const usage = `chunksign hands out credentials with which browsers upload straight to S3.
@@ -111,7 +113,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case errors.As(err, &status):
 		return int(status)
 	case !errors.Is(err, errMistakes): // those are printed already
-		fmt.Fprintf(stderr, "chunksign: %v\n", err)
+		fmt.Fprintf(stderr, "chunksign: %v\n", redact.Error(err))
 	}
 	return 1
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/chunksign/chunksign/server/destination"
 	"github.com/chunksign/chunksign/server/policy"
 	"github.com/chunksign/chunksign/server/presign"
+	"github.com/chunksign/chunksign/server/redact"
 	"github.com/chunksign/chunksign/server/sts"
 	"github.com/chunksign/chunksign/server/verify"
 )
@@ -217,7 +218,7 @@ func (o *presignOptions) service(ctx context.Context, getenv func(string) string
 	if err != nil {
 		return nil, err
 	}
-	w := wiring{config: c, getenv: getenv, logger: slog.New(slog.NewTextHandler(stderr, nil))}
+	w := wiring{config: c, getenv: getenv, logger: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{ReplaceAttr: redact.Attr}))}
 	if err := w.configured(ctx); err != nil {
 		return nil, err
 	}

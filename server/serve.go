@@ -21,6 +21,7 @@ import (
 
 	"github.com/chunksign/chunksign/server/auth"
 	"github.com/chunksign/chunksign/server/config"
+	"github.com/chunksign/chunksign/server/redact"
 )
 
 func serve(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
@@ -169,7 +170,7 @@ func (m *Main) Run(ctx context.Context) error {
 // logger writes for machines where the server runs in earnest, and for people
 // where they try it.
 func (m *Main) logger() *slog.Logger {
-	o := &slog.HandlerOptions{Level: m.LogLevel}
+	o := &slog.HandlerOptions{Level: m.LogLevel, ReplaceAttr: redact.Attr}
 	if m.LogFormat == "json" || m.LogFormat == "" && m.Config != "" {
 		return slog.New(slog.NewJSONHandler(m.Stderr, o))
 	}

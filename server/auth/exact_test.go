@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -212,5 +213,36 @@ func TestForwardedClaimsAreReadExactly(t *testing.T) {
 		if p, err := f.Authenticate(r); ok != (err == nil) {
 			t.Errorf("%s: %+v, %v", text, p, err)
 		}
+	}
+}
+
+// TestURLsStayOutOfErrors has the addresses of forward and jwks_url fail in every way: both may hold a token.
+func TestURLsStayOutOfErrors(t *testing.T) {
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, reply := range []string{"", "500", "404", "not JSON", "[]", `{"sub":[]}`, `{"keys":[]}`, strings.Repeat(" ", 2<<20)} {
+		app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if status, err := strconv.Atoi(reply); err == nil {
+				w.WriteHeader(status)
+			}
+			io.WriteString(w, reply)
+		}))
+		if reply == "" {
+			app.URL = gone.URL
+		}
+		r := bearer(signed(t, key, "", `{}`))
+		client := NewClient()
+		_, first := NewForward(ForwardConfig{URL: app.URL + "/t0ken?t=t0ken", User: "sub", Client: client, Now: func() time.Time { return now }}).Authenticate(r)
+		_, second := NewJWT(JWTConfig{JWKSURL: app.URL + "/t0ken?t=t0ken", Client: client, Now: func() time.Time { return now }}).Authenticate(r)
+		for _, err := range []error{first, second} {
+			if err == nil || strings.Contains(err.Error(), "t0ken") {
+				t.Errorf("%.20q: %v", reply, err)
+			}
+		}
+		app.Close()
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/chunksign/chunksign/server/destination"
+	"github.com/chunksign/chunksign/server/redact"
 )
 
 // ForwardConfig says which application is asked.
@@ -160,27 +161,28 @@ func (f *Forward) sweep() {
 func (f *Forward) ask(q *http.Request) (destination.Principal, error) {
 	const signIn = "the application does not know you; sign in there"
 	const broken = "the application cannot say who you are; try again, and see the server's log if that does not help"
+	host := redact.URL(f.URL) // the rest may hold a token
 	reply, err := f.Client.Do(q)
 	if err != nil {
-		return destination.Principal{}, unavailable("the application does not answer who you are; try again", err)
+		return destination.Principal{}, unavailable("the application does not answer who you are; try again", redact.Error(err))
 	}
 	defer reply.Body.Close()
 	switch status := reply.StatusCode; {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden || status >= 300 && status < 400:
 		return destination.Principal{}, unauthenticated(signIn, nil)
 	case status < 200 || status > 299:
-		return destination.Principal{}, unavailable(broken, fmt.Errorf("%s answers %s", f.URL, reply.Status))
+		return destination.Principal{}, unavailable(broken, fmt.Errorf("%s answers %s", host, reply.Status))
 	}
 	data, err := io.ReadAll(io.LimitReader(reply.Body, maxClaims+1))
 	if err != nil {
 		return destination.Principal{}, unavailable(broken, err)
 	}
 	if len(data) > maxClaims {
-		return destination.Principal{}, unavailable(broken, fmt.Errorf("%s answers more than %d bytes", f.URL, maxClaims))
+		return destination.Principal{}, unavailable(broken, fmt.Errorf("%s answers more than %d bytes", host, maxClaims))
 	}
 	claims, err := parseClaims(data, f.User)
 	if err != nil {
-		return destination.Principal{}, unavailable(broken, fmt.Errorf("%s answers claims, but %w", f.URL, err))
+		return destination.Principal{}, unavailable(broken, fmt.Errorf("%s answers claims, but %w", host, err))
 	}
 	id := ""
 	switch v := claims[f.User].(type) {
@@ -190,7 +192,7 @@ func (f *Forward) ask(q *http.Request) (destination.Principal, error) {
 	case json.Number:
 		id = v.String()
 	default:
-		return destination.Principal{}, unavailable(broken, errors.New(f.URL+" answers a "+f.User+" that is neither text nor number"))
+		return destination.Principal{}, unavailable(broken, errors.New(host+" answers a "+f.User+" that is neither text nor number"))
 	}
 	if id == "" {
 		return destination.Principal{}, unauthenticated(signIn, nil)

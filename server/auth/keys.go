@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/chunksign/chunksign/server/redact"
 	"github.com/chunksign/chunksign/server/strictjson"
 )
 
@@ -154,7 +155,7 @@ func fetchKeys(ctx context.Context, client *http.Client, address string) ([]jose
 		}
 	}
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("%s has no public key for signatures", address)
+		return nil, fmt.Errorf("%s has no public key for signatures", redact.URL(address))
 	}
 	return keys, nil
 }
@@ -186,27 +187,28 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// getJSON reads a reply of status 200. Its errors do not quote the reply.
+// getJSON reads a reply of status 200. Its errors quote neither the reply nor
+// more of the address than its host.
 func getJSON(ctx context.Context, client *http.Client, address string, into any) error {
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return err
+		return redact.Error(err)
 	}
 	q.Header.Set("Accept", "application/json")
 	answer, err := client.Do(q)
 	if err != nil {
-		return err
+		return redact.Error(err)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", address, answer.Status)
+		return fmt.Errorf("%s answers %s", redact.URL(address), answer.Status)
 	}
 	data, err := io.ReadAll(io.LimitReader(answer.Body, maxReply))
 	if err == nil {
 		err = strictjson.Unmarshal(data, into)
 	}
 	if err != nil {
-		return fmt.Errorf("%s answers no JSON that can be read", address)
+		return fmt.Errorf("%s answers no JSON that can be read", redact.URL(address))
 	}
 	return nil
 }

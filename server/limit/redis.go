@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/chunksign/chunksign/server/destination"
+	"github.com/chunksign/chunksign/server/redact"
 )
 
 // Redis is a destination.Limiter that counts in a Redis (6 or newer, or what
@@ -27,7 +28,7 @@ const redisTimeout = 2 * time.Second
 func NewRedis(url, username, password string) (*Redis, error) {
 	o, err := redis.ParseURL(url)
 	if err != nil {
-		return nil, fmt.Errorf("the Redis at %s: %w", url, err)
+		return nil, fmt.Errorf("the Redis at %s: %w", redact.URL(url), redact.Error(err))
 	}
 	o.Username, o.Password = username, password
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = redisTimeout, redisTimeout, redisTimeout, redisTimeout

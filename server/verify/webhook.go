@@ -21,6 +21,7 @@ import (
 	"code.dny.dev/ssrf"
 
 	"github.com/chunksign/chunksign/server/destination"
+	"github.com/chunksign/chunksign/server/redact"
 )
 
 // Secrets sign webhooks: each message carries a signature by every one of
@@ -151,7 +152,7 @@ func failed(wait time.Duration, err error) error {
 	if wait == 0 {
 		wait = hookRetry
 	}
-	return &destination.Error{Code: destination.WebhookFailed, RetryAfter: wait, Err: fmt.Errorf("the webhook: %w", err),
+	return &destination.Error{Code: destination.WebhookFailed, RetryAfter: wait, Err: fmt.Errorf("the webhook: %w", redact.Error(err)),
 		Detail: "the object is good, but the application has not taken word of it yet; ask again"}
 }
 

@@ -130,6 +130,31 @@ func TestAnApplicationThatDoesNotAnswer(t *testing.T) {
 	}
 }
 
+// A webhook's URL often holds a token; what a failed call leaves in the log does not.
+func TestTheWebhooksURLStaysOutOfErrors(t *testing.T) {
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	refuses := httptest.NewServer(http.NotFoundHandler())
+	defer refuses.Close()
+	noHTTP, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer noHTTP.Close()
+	go func() {
+		for c, err := noHTTP.Accept(); err == nil; c, err = noHTTP.Accept() {
+			c.Write([]byte("220 mail\r\n"))
+			c.Close()
+		}
+	}()
+	for _, base := range []string{gone.URL, refuses.URL, "http://" + noHTTP.Addr().String(), "http://hooks.example.com:1", "http://127.0.0.1:99999", "https" + strings.TrimPrefix(refuses.URL, "http")} {
+		err := notify(t, destination.Webhook{URL: base + "/services/t0ken?key=t0ken%22"}, names(t, [4]byte{10, 0, 0, 1}))
+		if err == nil || strings.Contains(err.Error(), "t0ken") {
+			t.Errorf("%s: %v", base, err)
+		}
+	}
+}
+
 // names is a DNS server that knows one address for every name.
 func names(t *testing.T, address [4]byte) *net.Resolver {
 	t.Helper()
