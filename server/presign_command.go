@@ -21,6 +21,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/chunksign/chunksign/server/allow"
 	"github.com/chunksign/chunksign/server/auth"
@@ -164,6 +165,14 @@ func (o *presignOptions) check(flags *flag.FlagSet) error {
 
 // read prints a link to an object of the destination's bucket.
 func (o *presignOptions) read(ctx context.Context, getenv func(string) string, stdout, stderr io.Writer) error {
+	// Not CheckKey, which is for keys that are made here: this is any object's. Browsers and some stores resolve dots.
+	dots := func(s string) bool { return s == "." || s == ".." }
+	if !utf8.ValidString(o.key) || len(o.key) > 1024 || slices.ContainsFunc(strings.Split(o.key, "/"), dots) {
+		return fmt.Errorf("-key is %q; name an object by 1 to 1,024 bytes of UTF-8 without . and .. segments", o.key)
+	}
+	if o.mediaType != "" && destination.CheckMediaType(o.mediaType) != nil {
+		return fmt.Errorf("-type is %q; write a media type such as image/png", o.mediaType)
+	}
 	service, err := o.service(ctx, getenv, stderr)
 	if err != nil {
 		return err

@@ -48,6 +48,15 @@ destinations:
 		}
 	}
 
+	for _, wrong := range [][]string{
+		{"-key", "a/../b"}, {"-key", ".."}, {"-key", "./a"}, {"-key", "\xff"}, {"-key", strings.Repeat("k", 1025)},
+		{"-key", "named/x", "-type", "text/plain;\tcharset=utf-8"}, {"-key", "named/x", "-type", "text/plain;\r\n charset=utf-8"}, {"-key", "named/x", "-type", "text"},
+	} {
+		args := append([]string{"-destination", "named", "-method", "GET"}, wrong...)
+		if status, out, log := presign(args...); status != 1 || out != "" || !strings.Contains(log, wrong[len(wrong)-2]+" is ") {
+			t.Errorf("%q: %d\n%s%s", wrong, status, out, log)
+		}
+	}
 	status, out, log := presign("-destination", "named", "-name", "x", "-size", "1KiB", "-type", "text/x-test", "-expires", "1m", "-json")
 	var p presigned
 	if err := json.Unmarshal([]byte(out), &p); err != nil || status != 0 || p.Key != "named/x" || p.Headers["content-type"] != "text/x-test" || p.Headers["x-amz-checksum-sha256"] != "" {

@@ -245,6 +245,11 @@ func TestPresignedGet(t *testing.T) {
 			t.Errorf("with another name: %d %s", status, text)
 		}
 	}
+	for _, odd := range []string{"text/plain;\tcharset=utf-8", "text/plain;\r\n charset=utf-8", "text/plain;\u2003charset=utf-8", "text/plain; a=\"ä\""} {
+		if no := r.do(t, "POST", "/v1/destinations/all/presign", object(map[string]any{"method": "GET", "grant": p.Grant, "type": odd})); no.problem() != "field_invalid" {
+			t.Errorf("as %q: %d %s", odd, no.status, no.body)
+		}
+	}
 	if no := r.do(t, "POST", "/v1/destinations/all/presign", object(map[string]any{"method": "GET", "grant": p.Grant, "type": "image/png"})); no.problem() != "content_type_not_allowed" {
 		t.Errorf("as a type that is not taken: %d %s", no.status, no.body)
 	}

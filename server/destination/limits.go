@@ -138,13 +138,24 @@ func (d *Destination) check(f File) (File, error) {
 // cleanName is what a download of the file is called.
 func (f File) cleanName() string { return shorten(CleanName(f.Name), maxSegment) }
 
-func (d *Destination) checkLimits(f File) error {
-	essence, _, err := mime.ParseMediaType(f.Type)
-	if err != nil || !strings.Contains(essence, "/") || len(f.Type) > 255 || strings.ContainsFunc(f.Type, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }) {
+// CheckMediaType refuses what is no media type in printable ASCII: it becomes a
+// header, of an object or of the reply to who reads one, and mime's parser takes
+// line breaks and Unicode's spaces between parameters.
+func CheckMediaType(text string) error {
+	odd := func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }
+	essence, _, err := mime.ParseMediaType(text)
+	if err != nil || !strings.Contains(essence, "/") || len(text) > 255 || strings.ContainsFunc(text, odd) {
 		return refuse(FieldInvalid, "type", "type is not a media type; send type/subtype such as image/png, or nothing")
 	}
+	return nil
+}
+
+func (d *Destination) checkLimits(f File) error {
+	if err := CheckMediaType(f.Type); err != nil {
+		return err
+	}
 	if !d.AcceptsType(f.Type) {
-		return refuse(TypeNotAllowed, "type", fmt.Sprintf("%s is not taken here; this destination takes %s", essence, strings.Join(d.ContentTypes, ", ")))
+		return refuse(TypeNotAllowed, "type", fmt.Sprintf("%s is not taken here; this destination takes %s", f.Type, strings.Join(d.ContentTypes, ", ")))
 	}
 	switch {
 	case f.Size < 0:

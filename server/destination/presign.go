@@ -257,6 +257,11 @@ func (s *Service) download(ctx context.Context, p Principal, name, token string,
 	case as.Type != "" && !d.AcceptsType(as.Type):
 		return Link{}, refuse(TypeNotAllowed, "type", "type is not one that this destination takes; it takes "+strings.Join(d.ContentTypes, ", "))
 	}
+	if as.Type != "" {
+		if err := CheckMediaType(as.Type); err != nil {
+			return Link{}, err
+		}
+	}
 	if expires, err = linkDuration(expires); err != nil {
 		return Link{}, err
 	}
