@@ -1,4 +1,5 @@
 import { Core, CoreDied, op } from "./core.ts";
+import { address, decoded, headerList, like, members, query, show, text, whole, wrong } from "./arguments.ts";
 import type { Reader, Writer } from "./codec.ts";
 
 /** Credentials for signing; `sessionToken` with those of STS. */
@@ -77,15 +78,60 @@ export interface Signer {
 
 let shared: Promise<Core> | undefined;
 
-/** Loads the module (once a page) and makes a signer. */
+/**
+ * Loads the module (once a page) and makes a signer.
+ *
+ * @throws TypeError that begins with the name of the argument which is wrong,
+ * as do the signer's methods.
+ */
 export async function createSigner(options: SignerOptions): Promise<Signer> {
-  const { credentials: c, region } = options;
-  need(c?.accessKeyId, "credentials.accessKeyId", "the key's id, such as ASIA…");
-  need(c?.secretAccessKey, "credentials.secretAccessKey", "the key's secret");
-  need(region, "region", 'the store\'s region, such as "eu-west-1"');
+  const o = checked(options);
   const { wasmURL } = options;
-  const load = wasmURL ? () => Core.load(new URL(wasmURL, location.href)) : loadShared;
-  return new CoreSigner(await load(), load, options);
+  const load = wasmURL === undefined ? loadShared : () => Core.load(address(wasmURL, "wasmURL", location.href));
+  return new CoreSigner(await load(), load, o);
+}
+
+const clock = "a function that returns milliseconds since 1970";
+
+/** A copy of the options, each of its type. The module checks what the values mean. */
+function checked(options: SignerOptions): SignerOptions & { endpoint: string } {
+  members(options, "options", ["credentials", "region", "endpoint", "bucket", "key", "addressing", "wasmURL", "now"]);
+  const { credentials: c, region, endpoint, bucket, key, addressing, wasmURL, now } = options;
+  if (c === null || typeof c !== "object") {
+    wrong("credentials", "not an object", "one with accessKeyId, secretAccessKey and sessionToken");
+  }
+  const { sessionToken = "" } = c;
+  const issued = (v: unknown, form: RegExp, name: string) =>
+    like(v, form, `credentials.${name}`, "it as it was issued", true);
+  const credentials: Credentials = {
+    accessKeyId: issued(c.accessKeyId, /^[!-+.0-~-]+$/, "accessKeyId"), // no slash, no comma: they stand after it
+    secretAccessKey: issued(c.secretAccessKey, /^[!-~]+$/, "secretAccessKey"),
+    sessionToken: issued(sessionToken, /^[!-~]*$/, "sessionToken"),
+  };
+  like(region, /^[\w-]+$/, "region", 'the store\'s region, such as "eu-west-1"');
+  if (bucket !== undefined) {
+    const form = /^(?!.*\.\.)[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/;
+    like(bucket, form, "bucket", 'up to 63 of a-z, 0-9, "-" and single "."');
+  }
+  if (key !== undefined) {
+    const give = 'one of 1 to 1,024 bytes of UTF-8, without "." and ".." segments';
+    if (new TextEncoder().encode(like(key, /./s, "key", give)).length > 1024) wrong("key", show(key), give);
+  }
+  if (addressing !== undefined && addressing !== "path" && addressing !== "virtual") {
+    wrong("addressing", show(addressing), '"path" or "virtual"');
+  }
+  if (now !== undefined && typeof now !== "function") wrong("now", show(now), clock);
+  if (wasmURL !== undefined) address(wasmURL, "wasmURL", location.href);
+  let base = `https://s3.${region}.amazonaws.com`;
+  if (endpoint !== undefined) {
+    const u = address(text(endpoint, "endpoint", "the store's base URL"), "endpoint");
+    if (endpoint.includes("?")) wrong("endpoint", `${show(endpoint)} has a query`, "the store's base URL without one");
+    base = u.origin + decoded(u.pathname, "endpoint");
+  }
+  const virtual = addressing === undefined ? endpoint === undefined : addressing === "virtual";
+  const object = { ...(bucket && { bucket }), ...(key && { key }) };
+  const style = virtual ? "virtual" : "path";
+  return { credentials, region, endpoint: base, addressing: style, ...object, ...(now && { now }) };
 }
 
 /** The module that all signers of the page use; another one where it is `dead`. */
@@ -107,7 +153,7 @@ class CoreSigner implements Signer {
   constructor(
     private core: Core,
     private readonly load: (dead: Core) => Promise<Core>,
-    private readonly options: SignerOptions,
+    private readonly options: SignerOptions & { endpoint: string },
   ) {
     const { bucket, key, now = Date.now } = options;
     this.now = now;
@@ -117,10 +163,9 @@ class CoreSigner implements Signer {
 
   private register(): number {
     const { credentials: c, region, endpoint, bucket = "", key = "", addressing } = this.options;
-    const virtual = addressing ? addressing === "virtual" : !endpoint;
     const m = this.core.message(op.signerNew);
     m.str(c.accessKeyId).str(c.secretAccessKey).str(c.sessionToken ?? "");
-    m.str(region).str(endpoint ?? `https://s3.${region}.amazonaws.com`).str(bucket).str(key).bool(virtual);
+    m.str(region).str(endpoint).str(bucket).str(key).bool(addressing === "virtual");
     return this.core.call(m).u32();
   }
 
@@ -129,7 +174,12 @@ class CoreSigner implements Signer {
     for (let again = true; ; again = false) {
       const { core } = this;
       try {
-        const m = core.message(which).u32(this.handle).i64(this.now());
+        const now = this.now();
+        // Years 1970 to 9999, which x-amz-date can say.
+        if (typeof now !== "number" || !(now >= 0 && now < 253_402_300_800_000)) {
+          wrong("now", show(now), clock);
+        }
+        const m = core.message(which).u32(this.handle).i64(Math.floor(now));
         write(m);
         return read(core.call(m));
       } catch (e) {
@@ -142,14 +192,13 @@ class CoreSigner implements Signer {
     }
   }
 
-  async signChunk({ uploadId, partNumber, body, payloadHash }: ChunkToSign): Promise<SignedRequest> {
+  async signChunk(chunk: ChunkToSign): Promise<SignedRequest> {
+    members(chunk, "chunk", ["uploadId", "partNumber", "body", "payloadHash"]);
+    const { uploadId, partNumber, body, payloadHash } = chunk;
     if (this.object) throw new TypeError(`signChunk: the signer has no ${this.object}; give it to createSigner`);
-    need(uploadId, "uploadId", "the UploadId of CreateMultipartUpload's reply");
-    if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > 10_000) {
-      throw new TypeError(`partNumber: ${partNumber}; give a whole number from 1 to 10,000`);
-    }
-    const digest =
-      typeof payloadHash === "string" ? unhex(payloadHash) : (payloadHash ?? (await sha256(body, "body or payloadHash")));
+    like(uploadId, /^[\w.~+=/:-]{1,1024}$/, "uploadId", "the UploadId of CreateMultipartUpload's reply");
+    whole(partNumber, "partNumber", 1, 10_000, "a whole number from 1 to 10,000");
+    const digest = payloadHash === undefined ? await sha256(body, "body or payloadHash") : unhex(payloadHash, body);
     return this.ask(
       op.signChunk,
       (m) => m.str(uploadId).u32(partNumber).bytes(digest),
@@ -158,8 +207,8 @@ class CoreSigner implements Signer {
   }
 
   async sign(request: RequestToSign): Promise<SignedRequest> {
-    const hash = request.payloadHash ?? hex(await sha256(request.body ?? "", "body"));
-    const { origin, headers = {}, method, write } = parse(request);
+    const { origin, headers, method, write, body, payloadHash } = parse(request, addedBySign);
+    const hash = payloadHash ?? hex(await sha256(body === undefined ? "" : body, "body"));
     return this.ask(
       op.sign,
       (m) => (write(m), m.str(hash)),
@@ -167,12 +216,12 @@ class CoreSigner implements Signer {
     );
   }
 
-  async presign(request: RequestToSign, { expiresIn = 900 }: { expiresIn?: number } = {}): Promise<string> {
-    if (!Number.isInteger(expiresIn) || expiresIn < 1 || expiresIn > 604_800) {
-      throw new TypeError(`expiresIn: ${expiresIn}; give whole seconds from 1 to 604800 (7 days)`);
-    }
-    const hash = request.payloadHash ?? (request.body === undefined ? "" : hex(await sha256(request.body, "body")));
-    const { origin, write } = parse(request);
+  async presign(request: RequestToSign, options: { expiresIn?: number } = {}): Promise<string> {
+    members(options, "options", ["expiresIn"]);
+    const { expiresIn = 900 } = options;
+    whole(expiresIn, "expiresIn", 1, 604_800, "whole seconds from 1 to 604800 (7 days)");
+    const { origin, write, body, payloadHash } = parse(request, /^host$/i);
+    const hash = payloadHash ?? (body === undefined ? "" : hex(await sha256(body, "body")));
     return this.ask(op.presign, (m) => (write(m), m.str(hash).u32(expiresIn)), (r) => origin + r.str());
   }
 
@@ -181,20 +230,34 @@ class CoreSigner implements Signer {
   }
 }
 
-function parse({ method = "GET", url, headers }: RequestToSign) {
-  const u = new URL(url, location.href);
-  let path: string;
-  try {
-    path = decodeURIComponent(u.pathname);
-  } catch {
-    throw new TypeError(`url: "${u.pathname}" has a % that starts no UTF-8 escape; write it as %25`);
+/** The headers that signing adds. */
+const addedBySign = /^(host|authorization|x-amz-(date|content-sha256|security-token))$/i;
+
+/** Takes a request apart that has none of the headers `own`. */
+function parse(request: RequestToSign, own: RegExp) {
+  members(request, "request", ["method", "url", "headers", "body", "payloadHash"]);
+  const { method = "GET", url, headers = {}, body, payloadHash } = request;
+  like(method, /^[A-Z]+$/, "method", 'it in upper case, such as "PUT"');
+  const u = address(url, "url", location.href);
+  const path = like(decoded(u.pathname, "url"), /^/, "url", 'one without "." and ".." segments');
+  decoded(u.search, "url");
+  const fields = query(u);
+  const list = headerList(headers, own);
+  if (payloadHash !== undefined) {
+    const form = /^([0-9a-f]{64}|UNSIGNED-PAYLOAD)$/;
+    like(payloadHash, form, "payloadHash", "the SHA-256 as 64 lower-case hex digits, or UNSIGNED-PAYLOAD");
+    both(body);
   }
   const write = (m: Writer): void => {
     m.str(method).str(u.host).str(path);
-    writeParams(m, [...u.searchParams]);
-    writeParams(m, Object.entries(headers ?? {}));
+    writeParams(m, fields);
+    writeParams(m, list);
   };
-  return { origin: u.origin, headers, method, write };
+  return { origin: u.origin, headers: Object.fromEntries(list), method, write, body, payloadHash };
+}
+
+function both(body: unknown): void {
+  if (body !== undefined) wrong("payloadHash", "there beside a body", "one of them");
 }
 
 function writeParams(m: Writer, params: [string, string][]): void {
@@ -211,18 +274,21 @@ function readParams(r: Reader): Record<string, string> {
   return params;
 }
 
-function need(value: unknown, field: string, what: string): void {
-  if (typeof value !== "string" || value === "") throw new TypeError(`${field}: ${JSON.stringify(value)}; give ${what}`);
-}
-
 async function sha256(body: BodyBytes | undefined, field: string): Promise<Uint8Array> {
   if (body === undefined) throw new TypeError(`${field}: missing; give the chunk's bytes or their SHA-256`);
   if (!globalThis.crypto?.subtle) {
     throw new TypeError("payloadHash: missing; browsers hash only on https and localhost, so give the SHA-256 here");
   }
-  const bytes =
-    typeof body === "string" ? new TextEncoder().encode(body) : body instanceof Blob ? await body.arrayBuffer() : body;
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", await bytesOf(body)));
+}
+
+async function bytesOf(body: BodyBytes): Promise<BufferSource> {
+  if (typeof body === "string") return new TextEncoder().encode(text(body, "body", "text that UTF-8 can hold"));
+  if (body instanceof Blob) return body.arrayBuffer();
+  // A SharedArrayBuffer may change between hashing and sending.
+  const buffer: unknown = ArrayBuffer.isView(body) ? body.buffer : body;
+  if (buffer instanceof ArrayBuffer) return body;
+  return wrong("body", show(body), "a Blob, an ArrayBuffer, a view of one, or a string");
 }
 
 function hex(b: Uint8Array): string {
@@ -231,9 +297,13 @@ function hex(b: Uint8Array): string {
   return s;
 }
 
-function unhex(s: string): Uint8Array {
-  if (!/^[0-9a-f]{64}$/i.test(s)) throw new TypeError(`payloadHash: "${s}"; give the SHA-256 as 64 hex digits`);
+function unhex(hash: unknown, body: unknown): Uint8Array {
+  both(body);
+  if (hash instanceof Uint8Array && hash.length === 32) return hash;
+  if (typeof hash !== "string" || !/^[0-9a-f]{64}$/i.test(hash)) {
+    wrong("payloadHash", show(hash), "the SHA-256 as 64 hex digits or 32 bytes");
+  }
   const b = new Uint8Array(32);
-  for (let i = 0; i < 32; i++) b[i] = parseInt(s.slice(2 * i, 2 * i + 2), 16);
+  for (let i = 0; i < 32; i++) b[i] = parseInt(hash.slice(2 * i, 2 * i + 2), 16);
   return b;
 }
