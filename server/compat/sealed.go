@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/chunksign/chunksign/server/destination"
+	"github.com/chunksign/chunksign/server/strictjson"
 )
 
 // ForEvaporate is what a page gives EvaporateJS to upload by a grant, in the words
@@ -57,7 +58,7 @@ func (v *Views) unseal(text string, g destination.Grant) (s sealed, err error) {
 		return s, no("session", "session is missing; put evaporate.signParams of the grant's reply into signParams")
 	}
 	plain, ok := v.Sealed.Open(text, aboutGrant(g))
-	if !ok || json.Unmarshal(plain, &s) != nil {
+	if !ok || strictjson.Unmarshal(plain, &s) != nil {
 		return sealed{}, no("session",
 			"session is not of this grant; put evaporate.signParams into signParams as the grant's reply has it")
 	}

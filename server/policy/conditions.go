@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/chunksign/chunksign/server/destination"
+	"github.com/chunksign/chunksign/server/strictjson"
 )
 
 // Conditions are a statement's: the values of its condition keys, by operator and
@@ -27,11 +28,11 @@ func (v Values) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads what MarshalJSON writes.
 func (v *Values) UnmarshalJSON(text []byte) error {
 	var one string
-	if json.Unmarshal(text, &one) == nil {
+	if strictjson.Unmarshal(text, &one) == nil {
 		*v = Values{one}
 		return nil
 	}
-	return json.Unmarshal(text, (*[]string)(v))
+	return strictjson.Unmarshal(text, (*[]string)(v))
 }
 
 // grantHeaders are PutObject's other ways to an ACL than x-amz-acl
