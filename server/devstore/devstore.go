@@ -10,6 +10,11 @@
 // in sigv4.go), runs the gateway (gateway.go) on an IAM that opens session tokens and evaluates their policies (iam.go,
 // session.go), then makes the buckets and their CORS (buckets.go). guard.go says which addresses and which Hosts pass.
 //
+// The gateway's backend joins names from requests into file paths, and checks few of them. names.go holds the forms that
+// names may have; judge.go refuses other requests before the gateway reads them, and backend.go, with backend_buckets.go
+// and backend_objects.go, stands between gateway and backend and judges what would become a path, however it was spelled.
+// redirect.go says who may give an object a redirect.
+//
 // One Store runs at a time in a process, because versitygw allows one. It also works by paths relative to the process's
 // working directory: between Start and Close that directory is Dir, and Close puts the former one back. Resolve other
 // relative paths before Start.

@@ -92,14 +92,17 @@ func (g gateway) runAt(ctx context.Context, address string) (stop func() error, 
 	if err != nil {
 		return nil, err
 	}
-	backend, err := posix.New(g.dir, attributes, posix.PosixOpts{CopyObjectThreshold: maxCopy})
+	_, sideCar := attributes.(meta.SideCar)
+	rules := names{sideCar: sideCar}
+	files, err := posix.New(g.dir, attributes, posix.PosixOpts{CopyObjectThreshold: maxCopy})
 	if err != nil {
 		return nil, err
 	}
 	listening, ended := make(chan struct{}), make(chan error, 1)
 	life, cancel := context.WithCancel(context.Background())
 	go func() {
-		err := embedgw.RunVersityGW(life, backend, &embedgw.Config{
+		guard := guarded{Backend: files, names: rules, mayRedirect: redirectRule(g.root, g.iam)}
+		err := embedgw.RunVersityGW(life, guard, &embedgw.Config{
 			RootUserAccess:    g.root.AccessKeyID,
 			RootUserSecret:    g.root.SecretAccessKey,
 			Region:            region,
@@ -112,7 +115,7 @@ func (g gateway) runAt(ctx context.Context, address string) (stop func() error, 
 			Quiet:             true,
 			S3Options: []s3api.Option{
 				s3api.WithOnListen(func() { close(listening) }),
-				s3api.WithMiddleware("/", front(allowedHosts(address), g.origins, g.root, g.iam, g.log)),
+				s3api.WithMiddleware("/", front(allowedHosts(address), rules, g)),
 			},
 		})
 		if err != nil && life.Err() == nil {
@@ -152,10 +155,11 @@ func attributeStore(dir string) (meta.MetadataStorer, error) {
 	return meta.NewSideCar(sideCar)
 }
 
-// front stands before every S3 route and logs what passes, at debug level. It refuses foreign Hosts, and makes refusals readable to an allowed page, which the
-// gateway alone does not: it looks at the bucket's CORS rules only after the signature (in UploadPart, Create and
-// Complete), and closes the connection on a body that it did not read.
-func front(allowed func(host string) bool, origins func() []string, root aws.Credentials, sessions *iam, log *slog.Logger) fiber.Handler {
+// front stands before every S3 route and logs what passes, at debug level. It refuses foreign Hosts and what is no request
+// of S3's (judge.go), and makes refusals readable to an allowed page, which the gateway alone does not: it looks at the
+// bucket's CORS rules only after the signature (in UploadPart, Create and Complete), and closes the connection on a body
+// that it did not read.
+func front(allowed func(host string) bool, rules names, g gateway) fiber.Handler {
 	uploads := &uploadLocks{}
 	return func(c fiber.Ctx) error {
 		// An absolute request URI would carry a second host; browsers never send one to an origin.
@@ -165,23 +169,27 @@ func front(allowed func(host string) bool, origins func() []string, root aws.Cre
 			return c.Status(fiber.StatusMisdirectedRequest).SendString(xml.Header +
 				"<Error><Code>MisdirectedRequest</Code><Message>This store answers only for its own loopback address.</Message></Error>")
 		}
-		signHash(c, root, sessions)
+		log := g.log
+		refused := rules.judge(c)
 		var err error
-		if mayRedirect(c, root, sessions) {
+		if refused == nil {
+			c.Locals(passed{}, true)
+			signHash(c, g.root, g.iam)
 			leave := uploads.enter(c)
 			err = c.Next()
 			leave()
 		} else {
-			c.Set(fiber.HeaderContentType, fiber.MIMEApplicationXML)
-			err = c.Status(fiber.StatusForbidden).SendString(xml.Header + "<Error><Code>AccessDenied</Code><Message>" + redirectHeader + " needs the right s3:PutBucketWebsite here.</Message></Error>")
+			log = log.With("refused", refused)
+			err = answer(c, refused)
 		}
 		oneRequestID(c)
 		// Not the query as it is: a presigned URL's is a secret while it lasts.
-		log.Debug("s3", "method", c.Method(), "path", c.Path(), "partNumber", c.Query("partNumber"), "uploadId", c.Query("uploadId"), "status", c.Response().StatusCode())
+		log.Debug("s3", "method", c.Method(), "path", c.Path(), "partNumber", c.Query("partNumber"),
+			"uploadId", c.Query("uploadId"), "status", c.Response().StatusCode())
 		if err == nil && c.Response().StatusCode() < fiber.StatusBadRequest {
 			return nil
 		}
-		if origin := c.Get(fiber.HeaderOrigin); origin != "" && slices.Contains(origins(), origin) &&
+		if origin := c.Get(fiber.HeaderOrigin); origin != "" && slices.Contains(g.origins(), origin) &&
 			c.GetRespHeader(fiber.HeaderAccessControlAllowOrigin) == "" {
 			c.Set(fiber.HeaderAccessControlAllowOrigin, origin)
 			c.Set(fiber.HeaderAccessControlExposeHeaders, strings.Join(exposed, ", "))
