@@ -83,7 +83,7 @@ func (s *Service) presignParts(ctx context.Context, p Principal, token, uploadID
 	}
 	if uploadID == "" {
 		err = g.checkWhole(parts)
-	} else if err = checkUploadID(uploadID); err == nil {
+	} else if err = CheckUploadID(uploadID); err == nil {
 		err = g.checkParts(parts)
 	}
 	if err != nil {
@@ -156,8 +156,16 @@ func (g Grant) checkParts(parts []Part) error {
 	return nil
 }
 
-func checkUploadID(id string) error {
-	if id == "" || len(id) > 1024 || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) {
+// CheckUploadID returns an *Error where an upload ID is not one that a store gives. S3's are opaque; what stores are known
+// to give is base64 in the alphabet of URLs, UUIDs and hexadecimal digits, with . _ ~ - among them (AWS: letters, digits
+// and . _ -; MinIO: base64url; Ceph: 2~ and base64url; B2: 4_z...; versitygw: a UUID). + and = are taken for those who
+// write plain base64. A slash is not: no known store gives one, and a store that keeps uploads as files, as versitygw does,
+// reads ../ as a path. An ID may begin with a dot, for AWS's alphabet has it; one of dots alone is a path again.
+func CheckUploadID(id string) error {
+	allowed := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("._~+=-", r)
+	}
+	if len(id) > 1024 || strings.Trim(id, ".") == "" || strings.ContainsFunc(id, func(r rune) bool { return !allowed(r) }) {
 		return refuse(FieldInvalid, "uploadId", "uploadId is not one that a store gives; send it as create answered it")
 	}
 	return nil
@@ -180,7 +188,7 @@ func (s *Service) ListMultipart(ctx context.Context, p Principal, token, uploadI
 		return nil, 0, refuse(FieldInvalid, "after", fmt.Sprintf("after is outside 0 to %d; send what next said", plan.MaxParts))
 	}
 	err = s.multipart(ctx, p, token, "list", func(by Session, w Write) (err error) {
-		if err = checkUploadID(uploadID); err == nil {
+		if err = CheckUploadID(uploadID); err == nil {
 			parts, next, err = s.Multipart.List(ctx, by, w, uploadID, after)
 		}
 		return err
@@ -197,7 +205,7 @@ func (s *Service) ListMultipart(ctx context.Context, p Principal, token, uploadI
 // store has.
 func (s *Service) CompleteMultipart(ctx context.Context, p Principal, token, uploadID string, sent []Part) (etag string, err error) {
 	err = s.multipart(ctx, p, token, "put_together", func(by Session, w Write) error {
-		if err := checkUploadID(uploadID); err != nil {
+		if err := CheckUploadID(uploadID); err != nil {
 			return err
 		}
 		all, err := s.parts(ctx, by, w, uploadID)
@@ -266,7 +274,7 @@ func match(stored, sent []Part) error {
 // AbortMultipart drops the upload. It is repeated until gone is true.
 func (s *Service) AbortMultipart(ctx context.Context, p Principal, token, uploadID string) (gone bool, err error) {
 	err = s.multipart(ctx, p, token, "abort", func(by Session, w Write) (err error) {
-		if err = checkUploadID(uploadID); err == nil {
+		if err = CheckUploadID(uploadID); err == nil {
 			gone, err = s.Multipart.Abort(ctx, by, w, uploadID)
 		}
 		return err
