@@ -275,7 +275,7 @@ func TestAttacksByEvaporateByUploadIDs(t *testing.T) {
 	if e == nil {
 		return
 	}
-	for _, id := range []string{"..", ".", "...", "..x", ".x", "x..y", "a/../b", "../../..", "/", `..\x`, "%2e%2e", "x\x00", "x\n", "é", "", " ", strings.Repeat("x", 1025)} {
+	for _, id := range []string{"..", ".", "...", "a/../b", "../../..", "/", `..\x`, "%2e%2e", "x\x00", "x\n", "é", "", " ", strings.Repeat("x", 1025)} {
 		id = url.QueryEscape(id)
 		e.refused("abort "+id, "DELETE", "uploadId="+id, "", nil, "canonical_request")
 		e.refused("list "+id, "GET", "uploadId="+id, "", nil, "canonical_request")

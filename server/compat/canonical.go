@@ -31,14 +31,7 @@ var (
 	payloadLine = regexp.MustCompile(`^([0-9a-f]{64}|UNSIGNED-PAYLOAD)$`)
 	number      = regexp.MustCompile(`^[0-9]{1,5}$`)
 	partNumber  = regexp.MustCompile(`^[1-9][0-9]{0,4}$`)
-	uploadIDs   = regexp.MustCompile(`^[A-Za-z0-9_~-][A-Za-z0-9._~-]*$`)
 )
-
-// isUploadID reports whether a store could have given an upload ID: one that reads
-// as a path none does, and the embedded store's engine would take it for one.
-func isUploadID(id string) bool {
-	return len(id) <= 1024 && uploadIDs.MatchString(id) && !strings.Contains(id, "..")
-}
 
 // parseCanonical reads the canonical request of one of a multipart upload's
 // calls. It takes only what is written as this server would write it.
@@ -81,7 +74,7 @@ func parseCanonical(text string) (canonical, error) {
 	}
 	_, uploads := one["uploads"]
 	c.uploadID = one["uploadId"]
-	id, part := isUploadID(c.uploadID), partNumber.MatchString(one["partNumber"])
+	id, part := destination.CheckUploadID(c.uploadID) == nil, partNumber.MatchString(one["partNumber"])
 	after, marker := one["part-number-marker"]
 	switch {
 	case method == "POST" && len(one) == 1 && uploads && one["uploads"] == "":

@@ -308,3 +308,15 @@ func TestHeaders(t *testing.T) {
 		}
 	}
 }
+
+func TestUploadIDs(t *testing.T) {
+	for id, want := range map[string]bool{
+		"x": true, "2~a.b_c-d": true, "0b2f4fd8-2c1c-4b4e-9a1c-9d3c4d1c2f11": true, "a+b/": false, "a+b==": true, ".x": true, strings.Repeat("x", 1024): true,
+		"": false, ".": false, "..": false, "...": false, "a/b": false, "../x": false, `..\x`: false, "%2e": false, "x\x00": false, "x\n": false, "é": false,
+		" ": false, "x y": false, strings.Repeat("x", 1025): false,
+	} {
+		if got := CheckUploadID(id) == nil; got != want {
+			t.Errorf("%q: %v", id, got)
+		}
+	}
+}
