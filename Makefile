@@ -106,10 +106,11 @@ test-engine-%:
 # An input that finds something new is not made smaller, which would take a minute of each.
 FUZZ := -run '^$$' -fuzzminimizetime 1x -fuzztime $(FUZZTIME)
 .PHONY: fuzz
-fuzz: ## sigv4 against the AWS SDK's signer, the configuration, every HTTP handler: each for FUZZTIME (10m)
+fuzz: ## sigv4 against the AWS SDK's signer, the configuration, every HTTP handler, the embedded store: each for FUZZTIME (10m)
 	go test ./wasm/sigv4 $(FUZZ) -fuzz FuzzAgainstSDK
 	go test ./server/config $(FUZZ) -fuzz FuzzParse
 	go test ./server $(FUZZ) -fuzz FuzzHandlers
+	go test ./server/devstore $(FUZZ) -fuzz FuzzFront
 
 .PHONY: bench
 bench: build ## sizes, signatures and grants a second, an upload against plain XHR PUTs

@@ -120,7 +120,7 @@ func (g *stage) places(c s3Call) map[string]func(value string, as aws.Credential
 			return in(as, target("/"+bucket+"/"+v, query))
 		}
 	}
-	fields := strings.Split(query+"&versionId=null&uploadId=x&partNumber=1&prefix=u", "&")
+	fields := strings.Split(query+"&versionId=null&uploadId=x", "&")
 	for i, field := range fields {
 		name, value, _ := strings.Cut(field, "=")
 		if name == "" || i > strings.Count(query, "&") && strings.Contains(query, name) {
@@ -134,7 +134,7 @@ func (g *stage) places(c s3Call) map[string]func(value string, as aws.Credential
 				return in(as, target(path, strings.Replace(query, field, text, 1)))
 			}
 			good, bad := name+"="+value, name+"="+v
-			if !slices.Contains(g.few(), v) {
+			if value == "" || !slices.Contains(g.few(), v) {
 				return with(bad)
 			}
 			reqs := append(with(bad), with(good+"&"+bad)...)

@@ -37,7 +37,7 @@ const (
 
 // stage is a store with things of Mallory's, who attacks, of Alice's, and of the machine's around it.
 type stage struct {
-	*testing.T
+	testing.TB
 	*Store
 	top, dir         string // dir, the store's, is below top
 	conn             net.Conn
@@ -47,9 +47,9 @@ type stage struct {
 	session, allowed aws.Credentials
 }
 
-func newStage(t *testing.T, sideCar bool) *stage {
+func newStage(t testing.TB, sideCar bool) *stage {
 	t.Helper()
-	g := &stage{T: t, top: t.TempDir()}
+	g := &stage{TB: t, top: t.TempDir()}
 	g.dir = filepath.Join(g.top, "parent", "data")
 	for name, text := range map[string]string{
 		"canary.txt": outside, "parent/canary.txt": outside, "parent/1": outside, "parent/sibling/deep/canary.txt": outside,
