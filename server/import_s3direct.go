@@ -146,7 +146,7 @@ func (o *imported) destination(b *strings.Builder, name string, v pyliteral.Valu
 		if value := text(key); value != "" {
 			line(key, yamlText(value))
 		} else if _, ok := v.Get(key); key == "acl" && !ok {
-			o.note(v.Line, "%s had django-s3direct's acl, public-read; none is sent here: write acl: public-read if its objects are to be public", name)
+			o.note(v.Line, "%s had django-s3direct's acl, public-read; none is sent here (docs/migrate.md)", name)
 		}
 	}
 	if e, _ := v.Get("allow_existence_optimization"); e.True {
@@ -251,7 +251,7 @@ func (o *imported) types(name string, v pyliteral.Value) (types []string) {
 	}
 	for _, t := range items {
 		if t.Kind == pyliteral.Text && t.Text == "*" {
-			return nil
+			return []string{"any"}
 		}
 		if t.Kind != pyliteral.Text {
 			o.note(t.Line, "%s.allowed has %s, which is known only when Python runs; write it yourself", name, short(t.Text))

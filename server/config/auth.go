@@ -45,7 +45,8 @@ type Headers struct {
 }
 
 const (
-	noSignIn      = "auth names no way to sign in; write oidc: { issuer: …, audience: … }, one of jwt, forward, headers and anonymous, or dev: true for this machine only"
+	waysToSignIn  = "oidc: { issuer: …, audience: … }, or one of jwt, forward and headers"
+	noSignIn      = "auth names no way to sign in; write " + waysToSignIn
 	defaultLeeway = 30 * time.Second
 	maxLeeway     = 5 * time.Minute
 )
@@ -54,7 +55,7 @@ func (d *document) auth(root *object, c *Config, keys KeyParser) {
 	n := root.fields["auth"]
 	if n == nil {
 		if !root.broken {
-			d.mistake(root.node, "the file has no auth, so nobody could sign in; write auth: { oidc: { issuer: …, audience: … } }, or auth: { dev: true } for this machine only")
+			d.mistake(root.node, "the file has no auth, so nobody could sign in; write auth: { oidc: { issuer: …, audience: … } }")
 		}
 		return
 	}
@@ -86,15 +87,9 @@ func (d *document) auth(root *object, c *Config, keys KeyParser) {
 	}
 }
 
-// dev is true, or a mapping with nothing in it.
 func (d *document) dev(o *object, n *yaml.Node, c *Config) {
-	if n.Kind == yaml.MappingNode && len(n.Content) == 0 {
-		c.Auth.Dev = true
-	} else {
-		c.Auth.Dev = o.flag("dev")
-		if !c.Auth.Dev {
-			o.mistake("dev", noSignIn)
-		}
+	if c.Auth.Dev = o.flag("dev"); !c.Auth.Dev {
+		o.mistake("dev", noSignIn)
 	}
 	host, _, _ := net.SplitHostPort(c.Listen)
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
@@ -229,9 +224,6 @@ func (d *document) networks(o *object, name string) (all []netip.Prefix) {
 		default:
 			all = append(all, p)
 		}
-	}
-	if n := o.fields[name]; n != nil && n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
-		d.mistake(n, "%s has no address; write such as %s: [10.0.0.0/8]", name, name)
 	}
 	return all
 }

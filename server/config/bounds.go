@@ -63,7 +63,7 @@ func durations(s string) (int64, int64, error) {
 
 // within holds a destination against its bounds.
 func (o *object) within(b bounds, dst *destination.Destination) {
-	const fix = "write %s, or bounds of this destination's own"
+	const fix = "write %s"
 	if b.size != nil && !b.size.holds(dst.MinSize, dst.MaxSize) {
 		o.mistake("content_length", "content_length goes beyond the bounds %s; "+fix, b.size.text, "what is within them")
 	}

@@ -35,6 +35,6 @@ func (d *document) compat(o *object, dst *destination.Destination) {
 	}
 	if !dst.Overwrite && dst.Store != nil && dst.Store.AWS() {
 		o.mistake("compat", "compat has s3direct, whose client cannot say If-None-Match, which AWS then demands of a session; "+
-			"write overwrite: true, with {uuid} in key so that nothing is replaced, or leave s3direct out")
+			"leave s3direct out, or let objects be overwritten where {uuid} in key keeps one from replacing another")
 	}
 }

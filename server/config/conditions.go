@@ -24,13 +24,13 @@ func (d *document) conditions(o *object, dst *destination.Destination) {
 	}
 	c.SecureTransport, c.Encryption = in.flag("secure_transport"), in.flag("encryption")
 	if c.Encryption && dst.Object.Encryption == "" {
-		in.mistake("encryption", "encryption is asked for and server_side_encryption says none; write server_side_encryption: AES256, or aws:kms, or leave it out")
+		in.mistake("encryption", "encryption is asked for and server_side_encryption says none; write server_side_encryption: AES256, or aws:kms")
 	}
 	if asked := c.Client || len(c.SourceIP) > 0 || c.SecureTransport || c.Encryption; asked && dst.Store != nil && !dst.Store.AWS() {
 		d.mistake(n, "conditions are there, and only AWS's policies know these, not the store %s's; leave them out", dst.Store.Name)
 	}
 	if dst.Presigned && (c.Client || len(c.SourceIP) > 0) {
-		in.mistake("source_ip", "source_ip is there with signing: presigned, by which the server makes calls for the page, from an address of its own; leave source_ip out, or write signing: session")
+		in.mistake("source_ip", "source_ip is there with signing: presigned, by which the server makes calls for the page, from an address of its own; write signing: session")
 	}
 	if dst.Compat.Evaporate && (c.Client || len(c.SourceIP) > 0) {
 		in.mistake("source_ip", "source_ip is there with compat: [evaporate], for which the server lists parts with the page's session, from an address of its own; leave one of the two out")

@@ -18,18 +18,14 @@ func (d *document) defaults(root *object) *object {
 	return d.object(n, "defaults", defaultOptions)
 }
 
-// inherit takes what is not there from defaults. An option that is there as
-// null stays out.
-func (o *object) inherit(defaults *object) {
-	if defaults == nil {
+// inherit takes what is not there from defaults.
+func (o *object) inherit() {
+	if o.defaults == nil {
 		return
 	}
-	for _, k := range defaults.keys {
-		switch own := o.fields[k]; {
-		case own == nil:
-			o.fields[k], o.names[k] = defaults.fields[k], defaults.names[k]
-		case own.Tag == "!!null":
-			delete(o.fields, k)
+	for _, k := range o.defaults.keys {
+		if o.names[k] == nil {
+			o.fields[k], o.names[k] = o.defaults.fields[k], o.defaults.names[k]
 		}
 	}
 }

@@ -18,11 +18,12 @@ defaults:
   content_length: 1B..50MiB
   grant_duration: 3d
   rate: 30/m
+  content_types: [image/*]
   acl: private
   webhook: { url: "https://app.example.com/hook" }
 destinations:
   plain: { key: "plain/{uuid}" }
-  own: { key: "own/{uuid}", content_length: 1KiB..1GiB, duration: 2h, rate: 1/s, webhook: ~, acl: null }
+  own: { key: "own/{uuid}", content_length: 1KiB..1GiB, duration: 2h, rate: 1/s, acl: bucket-owner-full-control, content_types: any }
 `
 
 func parse(text string) (*Config, error) {
@@ -36,10 +37,10 @@ func TestDefaults(t *testing.T) {
 	}
 	plain, own := c.Destinations[0], c.Destinations[1]
 	if plain.Store != c.Stores[0] || plain.Bucket != "my-media" || plain.MinSize != 1 || plain.MaxSize != 50<<20 || plain.Duration != time.Hour || plain.GrantDuration != 72*time.Hour ||
-		plain.Rate != (destination.Rate{Count: 30, Per: time.Minute}) || plain.Object.ACL != "private" || plain.Webhook == nil {
+		plain.Rate != (destination.Rate{Count: 30, Per: time.Minute}) || plain.Object.ACL != "private" || plain.Webhook == nil || len(plain.ContentTypes) != 1 {
 		t.Errorf("%+v", plain)
 	}
-	if own.Bucket != "my-media" || own.MinSize != 1<<10 || own.MaxSize != 1<<30 || own.Duration != 2*time.Hour || own.Rate != (destination.Rate{Count: 1, Per: time.Second}) || own.Webhook != nil || own.Object.ACL != "" {
+	if own.Bucket != "my-media" || own.MinSize != 1<<10 || own.MaxSize != 1<<30 || own.Duration != 2*time.Hour || own.Rate != (destination.Rate{Count: 1, Per: time.Second}) || own.Webhook == nil || own.Object.ACL != "bucket-owner-full-control" || own.ContentTypes != nil {
 		t.Errorf("%+v", own)
 	}
 }
@@ -52,10 +53,10 @@ func TestTheBudgetOfPolicies(t *testing.T) {
 		"plain/{uuid}":                                                     "",
 		"photos/{user}/{uuid}/{filename}":                                  "",
 		"{claims.a}/{claims.b}/{user}/{uuid}/{filename}":                   "",
-		"{user}/{uuid}/{basename}/{basename}/{filename}":                   "12:17: with the longest names an upload to plain is refused: the session policy for this object's key would have ",
-		"{user}-{claims.a}-{filename}":                                     "12:17: with the longest names an upload to plain is refused: a segment of the object's key would have more than 200 bytes",
-		"{basename}/{basename}/{basename}/{basename}/{basename}/{ext}/big": "12:17: with the longest names an upload to plain is refused: the object's key would have more than 1,024 bytes",
-		strings.Repeat("long/", 150) + "{basename}/{filename}":             "12:17: with the longest names",
+		"{user}/{uuid}/{basename}/{basename}/{filename}":                   "13:17: with the longest names an upload to plain is refused: the session policy for this object's key would have ",
+		"{user}-{claims.a}-{filename}":                                     "13:17: with the longest names an upload to plain is refused: a segment of the object's key would have more than 200 bytes",
+		"{basename}/{basename}/{basename}/{basename}/{basename}/{ext}/big": "13:17: with the longest names an upload to plain is refused: the object's key would have more than 1,024 bytes",
+		strings.Repeat("long/", 150) + "{basename}/{filename}":             "13:17: with the longest names",
 	} {
 		c, err := parse(with(key, ""))
 		switch {

@@ -18,6 +18,8 @@ const (
 	defaultGrantDuration, maxGrantDuration = 7 * 24 * time.Hour, 30 * 24 * time.Hour
 )
 
+const anyType = "any" // in place of a list of content types
+
 var (
 	name = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`) // of a store and of a destination
 	// AmazonS3/latest/userguide/bucketnamingrules.html
@@ -50,9 +52,9 @@ func (d *document) destinations(root *object, c *Config, stores map[string]*stor
 }
 
 func (d *document) destination(n *yaml.Node, name string, stores map[string]*store, defaults *object, limits bounds, anonymous bool) *destination.Destination {
-	o := d.object(n, "the destination "+name, &destinationOptions)
 	before := len(d.mistakes)
-	o.inherit(defaults)
+	o := d.objectOver(n, "the destination "+name, &destinationOptions, defaults)
+	o.inherit()
 	limits = o.bounds(limits)
 	dst := &destination.Destination{Name: name, Bucket: o.required("bucket", "my-media")}
 	otherwise := defaultDuration
@@ -87,12 +89,7 @@ func (d *document) destination(n *yaml.Node, name string, stores map[string]*sto
 	if anonymous {
 		o.forAnybody(dst)
 	}
-	for _, item := range o.list("content_types") {
-		if err := destination.CheckTypeGlob(item.Value); err != nil {
-			d.mistake(item, "%v", err)
-		}
-		dst.ContentTypes = append(dst.ContentTypes, item.Value)
-	}
+	d.contentTypes(o, dst)
 	if v := o.required("content_length", "1B..50MiB"); v != "" {
 		var err error
 		if dst.MinSize, dst.MaxSize, err = destination.ParseSizeRange(v); err != nil {
@@ -124,6 +121,26 @@ func (d *document) destination(n *yaml.Node, name string, stores map[string]*sto
 		d.budget(o, dst)
 	}
 	return dst
+}
+
+// contentTypes reads which types are taken: a list of them, or the word any.
+func (d *document) contentTypes(o *object, dst *destination.Destination) {
+	n := o.fields["content_types"]
+	if n != nil && n.Kind == yaml.ScalarNode && n.Value == anyType {
+		return
+	}
+	items := o.list("content_types")
+	for _, item := range items {
+		switch err := destination.CheckTypeGlob(item.Value); {
+		case item.Value == anyType && len(n.Content) == 1:
+			return
+		case item.Value == anyType:
+			d.mistake(item, "content_types has any beside other types; keep the types")
+		case err != nil:
+			d.mistake(item, "%v", err)
+		}
+		dst.ContentTypes = append(dst.ContentTypes, item.Value)
+	}
 }
 
 func (o *object) rate(name string) destination.Rate {

@@ -39,23 +39,31 @@ func (d *document) warn(n *yaml.Node, format string, args ...any) {
 // object is a mapping whose options are read by name. One that could not be
 // read has none, so that reading goes on and finds further mistakes.
 type object struct {
-	d      *document
-	node   *yaml.Node
-	name   string   // how mistakes call it
-	known  *Options // nil: any name is an option
-	keys   []string
-	names  map[string]*yaml.Node // where the keys stand
-	fields map[string]*yaml.Node
-	broken bool
+	d     *document
+	node  *yaml.Node
+	name  string   // how mistakes call it
+	known *Options // nil: any name is an option
+
+	defaults *object // what applies where an option is absent; nil: nothing does
+	keys     []string
+	names    map[string]*yaml.Node // where the keys stand
+	fields   map[string]*yaml.Node
+	broken   bool
 }
 
 // object reads a mapping. With nil for what is known, all is taken.
 func (d *document) object(n *yaml.Node, name string, options *Options) *object {
+	return d.objectOver(n, name, options, nil)
+}
+
+// objectOver is object for a mapping whose absent options are those of another.
+func (d *document) objectOver(n *yaml.Node, name string, options *Options, defaults *object) *object {
 	var known []string
 	if options != nil {
 		known = options.names()
 	}
-	o := &object{d: d, node: n, name: name, known: options, names: map[string]*yaml.Node{}, fields: map[string]*yaml.Node{}}
+	o := &object{d: d, node: n, name: name, known: options, defaults: defaults,
+		names: map[string]*yaml.Node{}, fields: map[string]*yaml.Node{}}
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
@@ -74,10 +82,15 @@ func (d *document) object(n *yaml.Node, name string, options *Options) *object {
 			d.mistake(key, "%s has a key that is not a text; write name: value", name)
 		case k == "<<":
 			d.mistake(key, "merging with << is not taken; write the options out")
-		case o.fields[k] != nil:
+		case isBlank(key):
+			d.mistake(key, "%s has an option without a name; write name: value", name)
+		case o.names[k] != nil:
 			d.mistake(key, "%s is there twice in %s; keep one", k, name)
 		case len(known) > 0 && !slices.Contains(known, k):
 			d.mistake(key, "%s has no option %q; %s", name, k, suggest(k, known))
+		case isBlank(value):
+			o.names[k] = key
+			o.blank(key)
 		default:
 			o.keys = append(o.keys, k)
 			o.names[k], o.fields[k] = key, value
@@ -150,7 +163,7 @@ func (o *object) text(name string) string {
 	if n == nil {
 		return ""
 	}
-	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" || n.Value == "" {
+	if n.Kind != yaml.ScalarNode {
 		o.d.mistake(n, "%s has no text; write %s: and a value, or leave it out", name, name)
 		return ""
 	}
@@ -202,7 +215,7 @@ func (o *object) list(name string) []*yaml.Node {
 		return nil
 	}
 	if n.Kind != yaml.SequenceNode {
-		o.d.mistake(n, "%s is not a list; write %s: [%s]", name, name, n.Value)
+		o.d.mistake(n, "%s is not a list; write such as %s: %s", name, name, o.known.option(name).Example)
 		return nil
 	}
 	var items []*yaml.Node
@@ -210,7 +223,7 @@ func (o *object) list(name string) []*yaml.Node {
 		if item.Kind == yaml.AliasNode {
 			item = item.Alias
 		}
-		if item.Kind != yaml.ScalarNode || item.Value == "" {
+		if item.Kind != yaml.ScalarNode || isBlank(item) {
 			o.d.mistake(item, "an item of %s is not a text; write %s: [one, another]", name, name)
 			continue
 		}

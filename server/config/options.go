@@ -8,7 +8,7 @@ var theFile = Options{Heading: "Top level", List: []Option{
 	{Name: "stores", shape: named(&storeOptions), Required: true, Type: "mapping of name to store", Default: "required", Example: "",
 		Text: "S3 endpoints and how sessions for them are obtained"},
 	{Name: "defaults", shape: within(defaultOptions), Type: "mapping", Default: "none", Example: "{ store: media, bucket: my-media, content_length: 1B..50MiB, rate: 30/m }",
-		Text: "what destinations have that do not say it themselves: any option of a [destination](#destinationsname) but `key`. A destination's own word replaces it whole; `null` leaves the option out there"},
+		Text: "what destinations have that do not say it themselves: any option of a [destination](#destinationsname) but `key`. A destination's own value replaces it whole; an option that some destinations go without has no place here"},
 	{Name: "bounds", shape: within(&boundsOptions), Type: "mapping", Default: "none", Example: "",
 		Text: "what no destination may go beyond, unless it has [bounds](#bounds) of its own"},
 	{Name: "destinations", shape: named(&destinationOptions), Required: true, Type: "mapping of name to destination", Default: "required, one or more", Example: "",
@@ -19,7 +19,7 @@ var theFile = Options{Heading: "Top level", List: []Option{
 var defaultOptions = destinationOptions.without("key")
 
 var serverOptions = Options{Heading: "server", List: []Option{
-	{Name: "listen", shape: aText, Type: "host:port", Default: "`127.0.0.1:8080`", Example: "0.0.0.0:8443",
+	{Name: "listen", shape: aText, Type: "host:port", Default: "`127.0.0.1:8080`", Example: "127.0.0.1:8443",
 		Text: "the address to listen on"},
 	{Name: "origins", shape: aList, Type: "list of origins", Default: "none", Example: "[https://app.example.com]",
 		Text: "the pages, besides the server's own, that may call: scheme, host and port, in lower case, no path, no `*`"},

@@ -11,7 +11,7 @@ var authOptions = Options{Heading: "auth", oneOnly: true, List: []Option{
 		Text: "a proxy in front signs people in and says who they are in headers"},
 	{Name: "anonymous", shape: aFlag, Type: "`true`", Default: "", Example: "true",
 		Text: "nobody signs in: everybody is the principal `anonymous`. Every destination then needs `rate`, which counts by address (of IPv6 by its first 64 bits; behind a proxy set `server.proxies`, or all count as one); `{user}` and `{claims.NAME}` cannot be used"},
-	{Name: "dev", shape: flagOrNothing, Type: "`true`", Default: "", Example: "true",
+	{Name: "dev", shape: aFlag, Type: "`true`", Default: "", Example: "true",
 		Text: "everybody is the principal `dev`. Refused unless the server listens on loopback"},
 }}
 

@@ -8,7 +8,7 @@ var (
 )
 
 // A destination has what defaults say, so alone it needs its key only.
-var destinationOptions = Options{Heading: "destinations.NAME", null: true, List: []Option{
+var destinationOptions = Options{Heading: "destinations.NAME", List: []Option{
 	{Name: "store", shape: aText, Type: "name", Default: "required", Example: "media",
 		Text: "one of `stores`"},
 	{Name: "bucket", shape: aText, Type: "bucket name", Default: "required", Example: "my-media",
@@ -19,8 +19,8 @@ var destinationOptions = Options{Heading: "destinations.NAME", null: true, List:
 		Text: "who may upload what, see [Rules](#rules)"},
 	{Name: "rate", shape: aRate, Type: "number/`s`, `m`, `h` or `d`", Default: "no limit", Example: "30/m",
 		Text: "how many grants one principal may ask for: as many at once, refilled evenly. What is over gets 429 with `Retry-After`. Renewals, and links to read, have the same for themselves, and never less than 10/m. Asking again with a checksum counts anew. Each replica counts for itself unless `server.redis` is there"},
-	{Name: "content_types", shape: aList, Type: "list of type/subtype, type/\\*, \\*/\\*", Default: "any", Example: "[image/*, application/pdf]",
-		Text: "the media types taken, in lower case, held against what the page says (the bytes are not looked at)"},
+	{Name: "content_types", shape: typesOrAny, Type: "list of type/subtype, type/\\*, or `any`", Default: "`any`", Example: "[image/*, application/pdf]",
+		Text: "the media types taken, in lower case, held against what the page says (the bytes are not looked at). `any`: every type, also where defaults say otherwise; an empty list is a mistake"},
 	{Name: "content_length", shape: aSizeRange, Type: "smallest..largest, sizes", Default: "required", Example: "1B..50MiB",
 		Text: "the file sizes taken, at most 50TB"},
 	{Name: "scope", shape: oneOfThese("object", "prefix"), Type: "`object`, `prefix`", Default: "`object`", Example: "prefix",
@@ -29,9 +29,9 @@ var destinationOptions = Options{Heading: "destinations.NAME", null: true, List:
 		Text: "how long a session lasts"},
 	{Name: "grant_duration", shape: aDuration, Type: "duration, `duration` to 30d", Default: "`7d`", Example: "14d",
 		Text: "how long an upload may be resumed"},
-	{Name: "overwrite", shape: aFlag, Type: "`true`, `false`", Default: "`false`", Example: "true",
+	{Name: "overwrite", shape: aFlag, Type: "`true`, `false`", Default: "`false`", Example: "false",
 		Text: "whether an existing object may be replaced"},
-	{Name: "existence_optimization", shape: aFlag, Type: "`true`, `false`", Default: "`false`", Example: "true",
+	{Name: "existence_optimization", shape: aFlag, Type: "`true`, `false`", Default: "`false`", Example: "false",
 		Text: "whether a file whose bytes are at its key already is taken as uploaded, without being sent. Not with `{uuid}` or `{ulid}` in the key. The server compares SHA-256s with its own rights; the page learns only whether its own is right ([http.md](http.md#files-that-are-there-already)). It answers that for objects of others too where a key can be of several people: put `{user}` into it as a whole segment"},
 	{Name: "read", shape: oneOfThese("none", "owner"), Type: "`none`, `owner`", Default: "`none`", Example: "owner",
 		Text: "`owner`: who uploaded an object gets links to read it. Needs `{uuid}` or `{ulid}` in the key, or `{user}` as a whole segment"},
@@ -85,7 +85,7 @@ var webhookOptions = Options{Heading: "destinations.NAME.webhook", List: []Optio
 		Text: "where the application hears of a finished upload, by POST; http off loopback is a warning"},
 	{Name: "timeout", shape: aDuration, Type: "duration, 1s to 20s", Default: "`10s`", Example: "5s",
 		Text: "how long the application may take to answer"},
-	{Name: "private", shape: aFlag, Type: "`true`, `false`", Default: "`false`", Example: "true",
+	{Name: "private", shape: aFlag, Type: "`true`, `false`", Default: "`false`", Example: "false",
 		Text: "whether the name in `url` may stand for an address that is not public: of this machine, of a private network (`10.0.0.0/8` and the like), link-local, any other of IANA's special networks, NAT64, or `168.63.129.16` (Azure's own). An address written out in `url`, and `localhost`, need no such word"},
 }}
 

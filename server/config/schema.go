@@ -18,7 +18,6 @@ type Options struct {
 	List    []Option
 
 	oneOnly bool // exactly one of them is there
-	null    bool // what is not required may be null, which keeps a default out
 }
 
 // Option is one of these keys. Its texts are Markdown.
@@ -32,6 +31,7 @@ type Option struct {
 // shape is what a value looks like, as far as a JSON Schema can tell.
 type shape struct {
 	plain  map[string]any // a JSON Schema
+	flag   bool           // true or false
 	values []string       // one of these
 	one    *Options       // a mapping of these
 	each   *Options       // a mapping of names to mappings of these
@@ -40,12 +40,12 @@ type shape struct {
 // A scalar counts as its text, whatever YAML takes it for. What a pattern
 // leaves open is held against the rest by the parser.
 var (
-	aText             = shape{plain: map[string]any{"type": scalar}}
-	aFlag             = shape{plain: map[string]any{"type": "boolean"}}
-	aList             = shape{plain: map[string]any{"type": "array", "items": map[string]any{"type": scalar}}}
-	flagOrNothing     = shape{plain: map[string]any{"type": []string{"boolean", "object"}, "additionalProperties": false}}
-	addressesOrClient = shape{plain: map[string]any{"anyOf": []any{map[string]any{"const": "client"}, aList.plain}}}
-	texts             = shape{plain: map[string]any{"type": "object", "additionalProperties": map[string]any{"type": scalar}}}
+	aText             = pattern(`\S`) // not blank
+	aFlag             = shape{flag: true, plain: map[string]any{"type": "boolean"}}
+	aList             = shape{plain: map[string]any{"type": "array", "minItems": 1, "items": aText.plain}}
+	addressesOrClient = listOr("client")
+	typesOrAny        = listOr("any")
+	texts             = shape{plain: map[string]any{"type": "object", "minProperties": 1, "additionalProperties": aText.plain}}
 	aDuration         = pattern(`^([+-]?([0-9.]+(ns|us|µs|μs|ms|s|m|h))+|[+-]?0|[+-]?[0-9]+d)$`)
 	aSizeRange        = pattern(`^\s*[0-9.]+\s*([kKMGT]i?B|B)?\s*\.\.\s*[0-9.]+\s*([kKMGT]i?B|B)?\s*$`)
 	aRate             = pattern(`^[0-9]+/[smhd]$`)
@@ -59,6 +59,11 @@ func listOf(values ...string) shape {
 }
 
 func pattern(p string) shape { return shape{plain: map[string]any{"type": scalar, "pattern": p}} }
+
+// listOr is a list, or a word in its place.
+func listOr(word string) shape {
+	return shape{plain: map[string]any{"anyOf": []any{map[string]any{"const": word}, aList.plain}}}
+}
 
 func oneOfThese(values ...string) shape { return shape{values: values} }
 func within(o *Options) shape           { return shape{one: o} }
@@ -79,8 +84,13 @@ func (o *Options) names() (names []string) {
 
 // values are what an option may be, which has to be one of some.
 func (o *Options) values(name string) []string {
+	return o.option(name).shape.values
+}
+
+// option is one of the options by its name, which has to be one.
+func (o *Options) option(name string) *Option {
 	i := slices.IndexFunc(o.List, func(p Option) bool { return p.Name == name })
-	return o.List[i].shape.values
+	return &o.List[i]
 }
 
 // without is for defaults: a destination's options but those that tell it from
@@ -140,14 +150,11 @@ func (o *Options) schema() (map[string]any, error) {
 			return nil, fmt.Errorf("%s.%s: %w", o.Heading, p.Name, err)
 		}
 		properties[p.Name] = s
-		switch {
-		case p.Required:
+		if p.Required {
 			required = append(required, p.Name)
-		case o.null:
-			properties[p.Name] = map[string]any{"anyOf": []any{s, map[string]any{"type": "null"}}}
 		}
 	}
-	s := map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
+	s := map[string]any{"type": "object", "properties": properties, "additionalProperties": false, "minProperties": 1}
 	if len(required) > 0 {
 		s["required"] = required
 	}

@@ -84,7 +84,7 @@ func CheckTypeGlob(glob string) error {
 	if !ok || !isToken(main) || !isToken(sub) || glob != strings.ToLower(glob) ||
 		main == "*" && sub != "*" || strings.Contains(strings.TrimSuffix(main, "*")+strings.TrimSuffix(sub, "*"), "*") ||
 		len(main) > 1 && strings.HasSuffix(main, "*") || len(sub) > 1 && strings.HasSuffix(sub, "*") {
-		return fmt.Errorf("%q is not a content type; write type/subtype in lower case, such as image/png, or image/* or */*", glob)
+		return fmt.Errorf("%q is not a content type; write type/subtype in lower case, such as image/png or image/*", glob)
 	}
 	return nil
 }
