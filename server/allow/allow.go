@@ -26,6 +26,7 @@ import (
 	"fmt"
 	"reflect"
 	"time"
+	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
@@ -75,6 +76,9 @@ type rule struct{ program cel.Program }
 // Compile is a destination.RuleCompiler. A rule must give a truth, as far as
 // that can be known before it is run.
 func Compile(text string) (destination.Rule, []destination.RuleFlaw) {
+	if n := utf8.RuneCountInString(text); n > maxLength {
+		return nil, []destination.RuleFlaw{{Line: 1, Column: 1, Text: fmt.Sprintf("it has %d characters, and %d are the most", n, maxLength)}}
+	}
 	ast, issues := environment.Compile(text)
 	if issues.Err() != nil {
 		var flaws []destination.RuleFlaw

@@ -24,13 +24,9 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -60,7 +56,8 @@ type Mistake struct {
 	File         string
 	Line, Column int    // from 1
 	Text         string // what is wrong; what to write instead
-	Source       string // the line itself, without what may be a secret in it
+	Source       string // the line itself around the column, without what may be a secret in it
+	pointer      int    // where the column is in Source, from 1
 }
 
 // At is the place: file:line:column.
@@ -70,25 +67,7 @@ func (m Mistake) String() string { return m.At() + ": " + m.Text }
 
 // Pointed is the line itself, and below it a sign at the column.
 func (m Mistake) Pointed() string {
-	return fmt.Sprintf("%5d | %s\n      | %*s\n", m.Line, m.Source, min(m.Column, utf8.RuneCountInString(m.Source)+1), "^")
-}
-
-// secrets are what a line that is printed keeps to itself, for people write
-// these into the file although they have no place there.
-var secrets = regexp.MustCompile(`(://)[^/@\s"']+@|((?i:secret|passw|token|private)[\w-]*["']?\s*[:=]\s*)[^,}\s]+`)
-
-// shown is a line as a terminal can show it.
-func shown(line string) string {
-	line = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t':
-			return ' '
-		case !unicode.IsPrint(r):
-			return utf8.RuneError
-		}
-		return r
-	}, strings.TrimRight(line, "\r"))
-	return secrets.ReplaceAllString(line, "$1$2…")
+	return fmt.Sprintf("%5d | %s\n      | %*s\n", m.Line, m.Source, m.pointer, "^")
 }
 
 // Mistakes is all that is wrong, in the file's order.
@@ -107,14 +86,14 @@ type KeyParser func(data []byte) ([]crypto.PublicKey, error)
 
 // Load reads a file. Errors are Mistakes, or that the file cannot be read.
 func Load(path string, keys KeyParser, rules destination.RuleCompiler, policies destination.PolicyWriter) (*Config, error) {
-	data, err := os.ReadFile(path)
+	data, err := ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("the configuration cannot be read: %w", err)
 	}
 	files := []string{path}
 	c, err := Parse(path, data, func(name string) ([]byte, error) {
 		files = append(files, beside(path, name))
-		return os.ReadFile(beside(path, name))
+		return ReadFile(beside(path, name))
 	}, keys, rules, policies)
 	if err != nil {
 		return nil, err
@@ -130,12 +109,14 @@ func Load(path string, keys KeyParser, rules destination.RuleCompiler, policies 
 // the destinations' allow, and policies writes their session policies, which have
 // to fit STS's limits; nil leaves that out. Errors are Mistakes.
 func Parse(file string, data []byte, open func(name string) ([]byte, error), keys KeyParser, rules destination.RuleCompiler, policies destination.PolicyWriter) (*Config, error) {
-	d := &document{file: file, lines: lineBreak.Split(string(data), -1), open: open, rules: rules, policies: policies}
+	d := &document{file: file, data: data, lines: lineBreak.Split(string(data), -1), open: open, rules: rules, policies: policies}
 	if open == nil {
 		d.open = func(string) ([]byte, error) { return nil, errors.New("no file is read here") }
 	}
 	c := &Config{}
-	if root := d.parse(data); root != nil {
+	if len(data) > maxSize {
+		d.tooLarge()
+	} else if root := d.parse(data); root != nil {
 		o := d.object(root, "the file", &theFile)
 		d.server(o, c)
 		d.auth(o, c, keys)
@@ -150,8 +131,6 @@ func Parse(file string, data []byte, open func(name string) ([]byte, error), key
 	}
 	slices.SortStableFunc(d.mistakes, byPlace)
 	slices.SortStableFunc(d.warnings, byPlace)
-	// What is wrong in defaults is so for every destination.
-	d.mistakes, d.warnings = slices.Compact(d.mistakes), slices.Compact(d.warnings)
 	if len(d.mistakes) > 0 {
 		return nil, d.mistakes
 	}
@@ -173,7 +152,11 @@ func (d *document) parse(data []byte) *yaml.Node {
 	case err != io.EOF:
 		d.syntax(data, err)
 	}
-	return root.Content[0]
+	d.root = root.Content[0]
+	if !d.bounded(d.root) {
+		return nil
+	}
+	return d.root
 }
 
 // beside resolves a file's name from the folder of the configuration.

@@ -52,7 +52,7 @@ func (d *document) destinations(root *object, c *Config, stores map[string]*stor
 }
 
 func (d *document) destination(n *yaml.Node, name string, stores map[string]*store, defaults *object, limits bounds, anonymous bool) *destination.Destination {
-	before := len(d.mistakes)
+	before := d.wrong
 	o := d.objectOver(n, "the destination "+name, &destinationOptions, defaults)
 	o.inherit()
 	limits = o.bounds(limits)
@@ -117,7 +117,7 @@ func (d *document) destination(n *yaml.Node, name string, stores map[string]*sto
 	o.within(limits, dst)
 	d.verify(o, dst)
 	dst.Webhook = d.webhook(o)
-	if len(d.mistakes) == before {
+	if d.wrong == before {
 		d.budget(o, dst)
 	}
 	return dst

@@ -16,24 +16,18 @@ import (
 // document collects what is wrong with a file while it is read.
 type document struct {
 	file     string
-	lines    []string                          // the file's
+	data     []byte                            // the file's
+	lines    []string                          // its lines
+	root     *yaml.Node                        // its mapping; nil: it is not YAML
 	open     func(name string) ([]byte, error) // files that the file names
 	rules    destination.RuleCompiler
 	policies destination.PolicyWriter // nil: they are not looked at
 	mistakes Mistakes
 	warnings Mistakes
-}
-
-func (d *document) found(line, column int, text string) Mistake {
-	return Mistake{d.file, line, column, text, shown(d.line(line))}
-}
-
-func (d *document) mistake(n *yaml.Node, format string, args ...any) {
-	d.mistakes = append(d.mistakes, d.found(max(n.Line, 1), max(n.Column, 1), fmt.Sprintf(format, args...)))
-}
-
-func (d *document) warn(n *yaml.Node, format string, args ...any) {
-	d.warnings = append(d.warnings, d.found(max(n.Line, 1), max(n.Column, 1), fmt.Sprintf(format, args...)))
+	wrong    int             // how often a mistake was found, those that are reported already included
+	reported map[report]bool // mistakes and warnings
+	hidden   *secrets        // nil until something is reported
+	compiled map[string]compiledRule
 }
 
 // object is a mapping whose options are read by name. One that could not be
@@ -86,7 +80,7 @@ func (d *document) objectOver(n *yaml.Node, name string, options *Options, defau
 			d.mistake(key, "%s has an option without a name; write name: value", name)
 		case o.names[k] != nil:
 			d.mistake(key, "%s is there twice in %s; keep one", k, name)
-		case len(known) > 0 && !slices.Contains(known, k):
+		case known != nil && !slices.Contains(known, k):
 			d.mistake(key, "%s has no option %q; %s", name, k, suggest(k, known))
 		case isBlank(value):
 			o.names[k] = key
@@ -110,6 +104,9 @@ func example(known []string) string {
 func suggest(word string, known []string) string {
 	best, least := "", 3
 	for _, k := range known {
+		if len(word) > len(k)+least {
+			continue
+		}
 		if n := distance(word, k); n < least {
 			best, least = k, n
 		}

@@ -1,13 +1,18 @@
 package config
 
 import (
-	"fmt"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/chunksign/chunksign/server/destination"
 )
+
+// compiledRule is what a rule's text comes to. That of defaults is the same for many destinations.
+type compiledRule struct {
+	rule  destination.Rule
+	flaws []destination.RuleFlaw
+}
 
 // rule compiles a rule. What is wrong in it is reported at its own place in the
 // file, as far as YAML's way of writing it lets that be known.
@@ -21,14 +26,21 @@ func (d *document) rule(o *object, name string) destination.Rule {
 		o.mistake(name, "%s is %s, not a rule; write for example %s: \"'staff' in claims.groups\"", name, n.Value, name)
 		return nil
 	}
-	rule, flaws := d.rules(text)
-	for _, f := range flaws {
+	c, known := d.compiled[text]
+	if !known {
+		if d.compiled == nil {
+			d.compiled = map[string]compiledRule{}
+		}
+		c.rule, c.flaws = d.rules(text)
+		d.compiled[text] = c
+	}
+	for _, f := range c.flaws {
 		line, column := d.within(n, f.Line, f.Column)
 		// The parser's words may go over lines; a mistake is one.
 		what := strings.Join(strings.Fields(f.Text), " ")
-		d.mistakes = append(d.mistakes, d.found(line, column, fmt.Sprintf("%s is not a rule: %s; write a CEL expression over user, claims, file and request that is true or false", name, what)))
+		d.mistakeAt(line, column, "%s is not a rule: %s; write a CEL expression over user, claims, file and request that is true or false", name, what)
 	}
-	return rule
+	return c.rule
 }
 
 // within turns a place in a text into one in the file.

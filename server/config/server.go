@@ -137,7 +137,7 @@ func (d *document) store(n *yaml.Node, name string) *store {
 		s.broken = o.broken
 		return s
 	}
-	before := len(d.mistakes)
+	before := d.wrong
 	t := d.object(sts, "sts", &stsOptions)
 	if t.fields["role_arn"] == nil {
 		t.required("role_arn", `"arn:aws:iam::123456789012:role/uploads"`)
@@ -149,7 +149,7 @@ func (d *document) store(n *yaml.Node, name string) *store {
 		s.STS.Endpoint = v
 		d.endpoint(t, "endpoint", v)
 	}
-	s.broken = len(d.mistakes) > before
+	s.broken = d.wrong > before
 	return s
 }
 

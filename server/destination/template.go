@@ -39,12 +39,19 @@ var placeholders = []string{"user", "claims", "destination", "uuid", "ulid", "da
 // before the first of them.
 var perFile = []string{"uuid", "ulid", "date", "filename", "basename", "ext"}
 
+// maxTemplate is how many bytes a template may have. The names of its claims may be longer than what they stand for.
+const maxTemplate = 4 * maxKey
+
 // ParseTemplate reads a template. Its errors say what to write instead.
 func ParseTemplate(text string) (Template, error) {
-	t := Template{text: text}
+	t := Template{}
 	if text == "" {
 		return t, fmt.Errorf("the key is empty; write for example uploads/{user}/{uuid}/{filename}")
 	}
+	if len(text) > maxTemplate {
+		return t, fmt.Errorf("the key has %d bytes, and an object's key at most %d; write for example uploads/{user}/{uuid}/{filename}", len(text), maxKey)
+	}
+	t.text = text
 	if !norm.NFC.IsNormalString(text) {
 		return t, fmt.Errorf("the key is not in Unicode's normal form C; write %q", norm.NFC.String(text))
 	}
