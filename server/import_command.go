@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/chunksign/chunksign/server/allow"
@@ -28,7 +27,7 @@ func importS3Direct(args []string, stdout, stderr io.Writer) error {
 	}
 	path := flags.Arg(0)
 	o.file = filepath.Base(path)
-	source, err := os.ReadFile(path)
+	source, err := config.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("import-s3direct: the settings cannot be read: %w", err)
 	}

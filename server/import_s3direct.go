@@ -22,6 +22,9 @@ type imported struct {
 	notes              []string
 }
 
+// maxImported is how many destinations, and how many options of one, are read at most.
+const maxImported = 1_000
+
 type importedStore struct{ name, region, endpoint string }
 
 func (o *imported) note(line int, format string, args ...any) {
@@ -48,6 +51,9 @@ func (o *imported) yaml(m pyliteral.Module) (string, error) {
 	}
 	if all.Kind != pyliteral.Dict {
 		return "", fmt.Errorf("line %d: S3DIRECT_DESTINATIONS is %s, and has to be written out as a dict to be read", all.Line, short(all.Text))
+	}
+	if len(all.Pairs) > maxImported {
+		return "", fmt.Errorf("line %d: there are %d destinations, and %d are the most that are read", all.Line, len(all.Pairs), maxImported)
 	}
 	for _, secret := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
 		if v, ok := m.Names[secret]; ok && v.Kind != pyliteral.None {
@@ -99,6 +105,10 @@ func (o *imported) destination(b *strings.Builder, name string, v pyliteral.Valu
 	from := len(o.notes)
 	if v.Kind != pyliteral.Dict {
 		o.note(v.Line, "%s is not a dict; its settings by position, as before django-s3direct 1.0, are not read, and nobody may upload", name)
+	}
+	if len(v.Pairs) > maxImported {
+		o.note(v.Line, "%s has %d settings, of which the first %d are read", name, len(v.Pairs), maxImported)
+		v.Pairs = v.Pairs[:maxImported]
 	}
 	for _, p := range v.Pairs {
 		if !slices.Contains(known, p.Key) {

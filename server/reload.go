@@ -192,7 +192,7 @@ func (m *Main) reread(seen []byte) []byte {
 func (m *Main) fingerprint() []byte {
 	hash := sha256.New()
 	for _, name := range m.files {
-		data, err := os.ReadFile(name)
+		data, err := config.ReadFile(name)
 		fmt.Fprintf(hash, "%s %d %t\n", name, len(data), err == nil)
 		hash.Write(data)
 	}

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/chunksign/chunksign/server/config"
 )
 
 const secretSize = 32 // bytes
@@ -19,7 +21,7 @@ func keptSecret(dir string) ([]byte, error) {
 		return nil, fmt.Errorf("the data folder: %w; choose another with -data", err)
 	}
 	path := filepath.Join(dir, ".chunksign-secret")
-	secret, err := os.ReadFile(path)
+	secret, err := config.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return newSecret(path)
 	}

@@ -183,7 +183,7 @@ func (u *uploading) token() (string, error) {
 	if u.tokenFile == "" {
 		return u.getenv(tokenVariable), nil
 	}
-	text, err := os.ReadFile(u.tokenFile)
+	text, err := config.ReadFile(u.tokenFile)
 	if err != nil {
 		return "", fmt.Errorf("-token-file: %w", err)
 	}

@@ -10,6 +10,7 @@ package pyliteral
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -35,6 +36,8 @@ type Value struct {
 	Text  string // of a Text; of an Other, how it is written
 	Items []Value
 	Pairs []Pair // of a Dict, in its order
+
+	size int // bytes and items, with all that is in it
 }
 
 // Pair is an entry of a Dict whose key is a text. Of two of one key the later counts.
@@ -65,6 +68,15 @@ type Module struct {
 	Skipped []Skipped // statements in blocks, and others than an assignment to one name
 }
 
+// What a program may come to, so that reading it ends soon whatever it holds.
+const (
+	maxSource = 1 << 20 // bytes
+	maxTokens = 200_000
+	maxDepth  = 100
+	maxValue  = 1 << 20 // bytes and items of one value, with all that is in it; a larger one is Other
+	maxWork   = 8 << 20 // bytes and items of all values that are put together
+)
+
 // Error is a text that is not Python, as far as this package can tell.
 type Error struct {
 	Line int
@@ -81,6 +93,9 @@ func Parse(source string) (m Module, err error) {
 			err = e
 		}
 	}()
+	if len(source) > maxSource {
+		return Module{}, &Error{1, "the program is larger than 1 MiB, which is the most that is read"}
+	}
 	source = strings.TrimPrefix(strings.ReplaceAll(source, "\r\n", "\n"), "\ufeff")
 	p := &parser{names: map[string]Value{}, json: strings.HasPrefix(strings.TrimSpace(source), "{")}
 	p.tokens = scan(source, p.json)
@@ -103,6 +118,18 @@ type parser struct {
 	names   map[string]Value
 	skipped []Skipped
 	depth   int
+	work    int // bytes and items that were put together so far
+}
+
+// made charges for a value that was put together, and reports whether it is not too large.
+func (p *parser) made(v *Value, size, line int) bool {
+	if v.size = min(size, maxValue+1); v.size > maxValue {
+		return false
+	}
+	if p.work += v.size; p.work > maxWork {
+		panic(&Error{line, "the values up to here are too many to be read; write the destinations out without sums"})
+	}
+	return true
 }
 
 func (p *parser) peek() token { return p.tokens[min(p.at, len(p.tokens)-1)] }
@@ -161,7 +188,8 @@ func (p *parser) expression() Value {
 	if p.ends() {
 		panic(&Error{line, "a value is missing"})
 	}
-	return Value{Kind: Other, Line: line, Text: p.other("")}
+	text := p.other("")
+	return Value{Kind: Other, Line: line, Text: text, size: 1 + len(text)}
 }
 
 // ends says whether an expression ends here.
@@ -208,20 +236,30 @@ func (p *parser) other(until string) string {
 func (p *parser) sum() (Value, bool) {
 	v, ok := p.product()
 	for ok && (p.is("+") || p.is("-")) {
-		op := p.next().text
+		op := p.next()
 		w, more := p.product()
+		fits := more
 		switch {
 		case !more:
-			return v, false
-		case v.Kind == Number && w.Kind == Number && op == "+":
-			v.Int += w.Int
 		case v.Kind == Number && w.Kind == Number:
-			v.Int -= w.Int
-		case op == "+" && v.Kind == Text && w.Kind == Text:
-			v.Text += w.Text
-		case op == "+" && v.Kind == List && w.Kind == List:
-			v.Items = append(append([]Value{}, v.Items...), w.Items...)
+			if op.text == "-" {
+				w.Int = -w.Int
+			}
+			sum := v.Int + w.Int
+			fits = w.Int != math.MinInt64 && (sum > v.Int) == (w.Int > 0)
+			v.Int = sum
+		case op.text == "+" && v.Kind == Text && w.Kind == Text:
+			if fits = p.made(&v, v.size+w.size, op.line); fits {
+				v.Text += w.Text
+			}
+		case op.text == "+" && v.Kind == List && w.Kind == List:
+			if fits = p.made(&v, v.size+w.size, op.line); fits {
+				v.Items = append(append([]Value{}, v.Items...), w.Items...)
+			}
 		default:
+			fits = false
+		}
+		if !fits {
 			return v, false
 		}
 	}
@@ -236,9 +274,20 @@ func (p *parser) product() (Value, bool) {
 		if !more || v.Kind != Number || w.Kind != Number {
 			return v, false
 		}
-		v.Int *= w.Int
+		if v.Int, ok = times(v.Int, w.Int); !ok {
+			return v, false
+		}
 	}
 	return v, ok
+}
+
+// times multiplies two numbers whose product fits; Python's have no end.
+func times(a, b int64) (int64, bool) {
+	if a == 0 || b == 0 {
+		return 0, true
+	}
+	product := a * b
+	return product, product/b == a && !(a == -1 && b == math.MinInt64) && !(b == -1 && a == math.MinInt64)
 }
 
 func (p *parser) power() (Value, bool) {
@@ -251,27 +300,31 @@ func (p *parser) power() (Value, bool) {
 		return v, false
 	}
 	base := v.Int
-	for v.Int = 1; w.Int > 0; w.Int-- {
-		v.Int *= base
+	for v.Int = 1; ok && w.Int > 0; w.Int-- {
+		v.Int, ok = times(v.Int, base)
 	}
-	return v, true
+	return v, ok
 }
 
 func (p *parser) atom() (Value, bool) {
 	t := p.next()
-	v := Value{Line: t.line}
+	v := Value{Line: t.line, size: 1}
 	switch {
 	case t.kind == number:
 		v.Kind, v.Int = Number, t.value
 		return v, t.known
 	case t.kind == text:
-		v.Kind, v.Text = Text, t.text
+		v.Kind = Text
 		known := t.known
+		var b strings.Builder
+		b.WriteString(t.text)
 		for p.peek().kind == text { // texts beside each other are one
 			t = p.next()
-			v.Text, known = v.Text+t.text, known && t.known
+			b.WriteString(t.text)
+			known = known && t.known
 		}
-		return v, known
+		v.Text = b.String()
+		return v, p.made(&v, 1+len(v.Text), t.line) && known
 	case t.kind == name:
 		switch t.text {
 		case "True", "true":
@@ -286,7 +339,9 @@ func (p *parser) atom() (Value, bool) {
 		known, ok := p.names[t.text]
 		return known, ok && known.Kind != Other
 	case t.kind == symbol && t.text == "-":
+		p.enter(t.line)
 		w, ok := p.atom()
+		p.depth--
 		w.Int = -w.Int
 		return w, ok && w.Kind == Number
 	case t.kind == symbol && t.text == "(":
@@ -300,8 +355,8 @@ func (p *parser) atom() (Value, bool) {
 }
 
 func (p *parser) enter(line int) {
-	if p.depth++; p.depth > 100 {
-		panic(&Error{line, "brackets stand in brackets a hundred deep"})
+	if p.depth++; p.depth > maxDepth {
+		panic(&Error{line, "brackets or signs stand in each other a hundred deep"})
 	}
 }
 
@@ -321,7 +376,9 @@ func (p *parser) group(v Value, closing string) (Value, bool) {
 	comma := closing != ")"
 	for !p.take(closing) {
 		p.closed(v)
-		v.Items = append(v.Items, p.expression())
+		item := p.expression()
+		v.size += item.size
+		v.Items = append(v.Items, item)
 		if p.take(",") {
 			comma = true
 		} else if p.closed(v); !p.is(closing) {
@@ -331,7 +388,7 @@ func (p *parser) group(v Value, closing string) (Value, bool) {
 	if !comma && len(v.Items) == 1 {
 		return v.Items[0], v.Items[0].Kind != Other
 	}
-	return v, true
+	return v, p.made(&v, v.size, v.Line)
 }
 
 // braces reads a dict or a set.
@@ -345,15 +402,17 @@ func (p *parser) braces(v Value) (Value, bool) {
 		if p.take(":") {
 			p.closed(v)
 			value := p.expression()
+			v.size += key.size + value.size
 			if key.Kind == Text {
 				v.Pairs = append(v.Pairs, Pair{key.Text, value})
 			}
 		} else {
+			v.size += key.size
 			v.Kind, v.Items = List, append(v.Items, key)
 		}
 		if p.closed(v); !p.take(",") && !p.is("}") {
 			panic(&Error{p.peek().line, fmt.Sprintf("there is %q where a comma or } was to be", p.peek().source)})
 		}
 	}
-	return v, true
+	return v, p.made(&v, v.size, v.Line)
 }

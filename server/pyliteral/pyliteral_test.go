@@ -147,10 +147,61 @@ func TestErrorsNameTheLine(t *testing.T) {
 		"A = 1\nB = [1,\n":                "line 2: a bracket is not closed",
 		"A = {'a':\n":                     "line 1: ",
 		"A = {'a': }":                     "line 1: a value is missing",
-		"A = " + strings.Repeat("[", 200): "line 1: brackets stand in brackets a hundred deep",
+		"A = " + strings.Repeat("[", 200): "line 1: brackets or signs stand in each other a hundred deep",
 	} {
 		if _, err := Parse(text); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%.40q: %v; want %q", text, err, want)
+		}
+	}
+}
+
+// Programs that took all memory, or minutes. What does not fit is Other, or an error that says the line.
+func TestHostilePrograms(t *testing.T) {
+	doubled := func(first string) string {
+		text := "a0 = " + first + "\n"
+		for i := range 60 {
+			text += fmt.Sprintf("a%d = a%d + a%[2]d\n", i+1, i)
+		}
+		return text
+	}
+	nested := "a0 = [1]\n"
+	for i := range 60 {
+		nested += fmt.Sprintf("a%d = [a%d, a%[2]d]\n", i+1, i)
+	}
+	for text, want := range map[string]string{
+		doubled("['x']"): "other",
+		doubled("'x'"):   "other",
+		"a0 = 1\n" + strings.TrimPrefix(doubled("1")+"a61 = a60 * a60", "a0 = 1\n"): "other",
+		nested: "list",
+		"a61 = " + strings.Repeat("-", 150_000) + "1":       "line 1: brackets or signs",
+		"a61 = " + strings.Repeat("'x' ", 150_000):          "text",
+		"a61 = " + strings.Repeat("'x' + ", 90_000) + "'x'": "line 1: the values up to here",
+		"a61 = " + strings.Repeat("[1]+", 40_000) + "[1]":   "line 1: the values up to here",
+		"a61 = " + strings.Repeat("2**", 50_000) + "2":      "other",
+		"a61 = 10 ** 30":                          "other",
+		"a61 = 9223372036854775807 + 1":           "other",
+		"a61 = -9223372036854775807 - 2":          "other",
+		"a61 = 4611686018427387904 * 2":           "other",
+		"a61 = 2 ** 62":                           "number",
+		"a61 = " + strings.Repeat("(", 50_000):    "line 1: brackets or signs",
+		strings.Repeat("#", maxSource+1):          "line 1: the program is larger than 1 MiB",
+		"a61 = [" + strings.Repeat("1,", 150_000): "line 1: the program is too long",
+	} {
+		m, err := Parse(text)
+		got := map[Kind]string{Other: "other", Text: "text", Number: "number", List: "list", None: "none"}[m.Names["a61"].Kind]
+		if strings.Contains(text, "a61") && want == "other" && got == "none" || strings.HasPrefix(text, "a0 = ") && !strings.Contains(text, "a61") {
+			got = map[Kind]string{Other: "other", List: "list"}[m.Names["a60"].Kind]
+		}
+		if err != nil {
+			got = err.Error()
+		}
+		if !strings.HasPrefix(got, want) {
+			t.Errorf("%.60q: %.100s; want %s", text, got, want)
+		}
+		for name, v := range m.Names {
+			if v.Kind != Other && len(v.Text)+len(v.Items) > maxValue {
+				t.Errorf("%.60q: %s has %d", text, name, len(v.Text)+len(v.Items))
+			}
 		}
 	}
 }

@@ -44,7 +44,9 @@ type scanner struct {
 func scan(source string, json bool) []token {
 	s := &scanner{source: source, line: 1, json: json}
 	for s.at < len(source) {
-		s.one()
+		if s.one(); len(s.tokens) > maxTokens {
+			panic(&Error{s.line, "the program is too long to be read"})
+		}
 	}
 	s.add(newline, "", false)
 	s.add(end, "", false)
