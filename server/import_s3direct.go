@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/chunksign/chunksign/server/config"
 	"github.com/chunksign/chunksign/server/destination"
 	"github.com/chunksign/chunksign/server/pyliteral"
 )
@@ -28,7 +29,7 @@ const maxImported = 1_000
 type importedStore struct{ name, region, endpoint string }
 
 func (o *imported) note(line int, format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
+	text := config.Mask(fmt.Sprintf(format, args...)) // settings hold secrets in any place
 	if line > 0 {
 		text = fmt.Sprintf("%s:%d: %s", o.file, line, text)
 	}

@@ -200,3 +200,16 @@ S3DIRECT_DESTINATIONS['more'] = {}
 		t.Errorf("%d %s", status, said)
 	}
 }
+
+// A note tells of a line without its secrets.
+func TestImportNotesHoldNoSecret(t *testing.T) {
+	const secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+	for _, line := range []string{"AWS_SECRET_ACCESS_KEY, X = '" + secret + "', 1", "AWS_S3_ENDPOINT_URL = f('" + secret + "')", "if x:\n    AWS_SECRET_ACCESS_KEY = '" + secret + "'"} {
+		_, yaml, notes := importOf(t, "s.py", line+"\nS3DIRECT_DESTINATIONS = {'d': {'key': 'k', 'auth': f('"+secret+"'), 'bucket': g('"+secret+"')}}\n")
+		for i := 0; i+8 <= len(secret); i++ {
+			if all := yaml + strings.Join(notes, "\n"); strings.Contains(all, secret[i:i+8]) {
+				t.Fatalf("%s: %s", line, all)
+			}
+		}
+	}
+}

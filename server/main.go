@@ -29,8 +29,10 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"syscall"
 
+	"github.com/chunksign/chunksign/server/config"
 	"github.com/chunksign/chunksign/server/redact"
 )
 
@@ -113,7 +115,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case errors.As(err, &status):
 		return int(status)
 	case !errors.Is(err, errMistakes): // those are printed already
-		fmt.Fprintf(stderr, "chunksign: %v\n", redact.Error(err))
+		text := redact.Error(err).Error()
+		if slices.Contains([]string{"serve", "check", "doctor", "iam", "policy", "sweep", "import-s3direct"}, command) {
+			text = config.Mask(text) // it may name a value of the configuration
+		}
+		fmt.Fprintf(stderr, "chunksign: %s\n", text)
 	}
 	return 1
 }

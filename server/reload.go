@@ -119,7 +119,7 @@ func (m *Main) reload() {
 		m.log.Error("the new configuration has mistakes and is not used; the one before serves on", "mistakes", len(mistakes))
 		return
 	case err != nil:
-		m.log.Error("the new configuration cannot be used; the one before serves on", "error", err)
+		m.log.Error("the new configuration cannot be used; the one before serves on", "error", config.Mask(err.Error()))
 		return
 	}
 	m.log.Info("the configuration was read again", "destinations", len(c.Destinations))
