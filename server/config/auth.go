@@ -2,10 +2,12 @@ package config
 
 import (
 	"crypto"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -205,6 +207,8 @@ func (d *document) headers(n *yaml.Node) *Headers {
 	return h
 }
 
+const maxRanges = 1_000
+
 // networks reads addresses and ranges of addresses (CIDR).
 func (d *document) networks(o *object, name string) (all []netip.Prefix) {
 	for _, item := range o.list(name) {
@@ -225,7 +229,57 @@ func (d *document) networks(o *object, name string) (all []netip.Prefix) {
 			all = append(all, p)
 		}
 	}
+	if n := o.fields[name]; len(all) > maxRanges {
+		d.mistake(n, "%s has %d ranges, and %d are the most; write fewer, such as those of the proxies alone", name, len(all), maxRanges)
+	} else if coversAll(all) {
+		d.mistake(n, "the ranges of %s together are everybody; write the addresses that it is for alone", name)
+	}
 	return all
+}
+
+// coversAll reports whether ranges cover all addresses of IPv4, or of IPv6, together.
+func coversAll(ranges []netip.Prefix) bool {
+	covered := map[netip.Prefix]bool{}
+	for _, p := range ranges {
+		covered[p] = true
+	}
+	// From the narrowest on, two halves are the range that they are of; one in a range that is there says no more.
+	sorted := slices.SortedFunc(maps.Keys(covered), func(a, b netip.Prefix) int { return b.Bits() - a.Bits() })
+	for i := 0; i < len(sorted); i++ {
+		p := sorted[i]
+		if p.Bits() == 0 {
+			return true
+		}
+		whole := netip.PrefixFrom(p.Addr(), p.Bits()-1).Masked()
+		other := whole.Addr()
+		if other == p.Addr() {
+			other = lastBitSet(other, p.Bits()-1)
+		}
+		if covered[whole] || !covers(covered, netip.PrefixFrom(other, p.Bits())) {
+			continue
+		}
+		covered[whole] = true
+		at, _ := slices.BinarySearchFunc(sorted[i:], whole.Bits(), func(q netip.Prefix, bits int) int { return bits - q.Bits() })
+		sorted = slices.Insert(sorted, i+max(at, 1), whole)
+	}
+	return false
+}
+
+// covers reports whether a range is one of some, or in one of them.
+func covers(ranges map[netip.Prefix]bool, p netip.Prefix) bool {
+	for bits := p.Bits(); bits >= 0; bits-- {
+		if ranges[netip.PrefixFrom(p.Addr(), bits).Masked()] {
+			return true
+		}
+	}
+	return false
+}
+
+func lastBitSet(a netip.Addr, bit int) netip.Addr {
+	b := a.AsSlice()
+	b[bit/8] |= 0x80 >> (bit % 8)
+	set, _ := netip.AddrFromSlice(b)
+	return set
 }
 
 // webURL checks a URL that keys or credentials come from: in the clear only

@@ -115,3 +115,40 @@ func TestNoAdviceWidens(t *testing.T) {
 		}
 	}
 }
+
+func TestRangesThatAreEverybodyTogether(t *testing.T) {
+	for list, everybody := range map[string]bool{
+		"[0.0.0.0/1, 128.0.0.0/1]":                           true,
+		"[0.0.0.0/2, 64.0.0.0/2, 128.0.0.0/1]":               true,
+		"[128.0.0.0/1, 64.0.0.0/2, 0.0.0.0/3, 32.0.0.0/3]":   true,
+		"[0.0.0.0/1, 128.0.0.0/2, 192.0.0.0/2, 10.0.0.0/8]":  true,
+		"['::/1', '8000::/1']":                               true,
+		"[0.0.0.0/1, '8000::/1']":                            false,
+		"[0.0.0.0/1, 128.0.0.0/2]":                           false,
+		"[10.0.0.0/8, 11.0.0.0/8, 10.0.0.1, 10.0.0.0]":       false,
+		"[0.0.0.0/1, 128.0.0.0/2, 192.0.0.0/3, 224.0.0.0/3]": true,
+	} {
+		_, err := signIn(t, "headers: { from: "+list+" }")
+		if got := err != nil && strings.HasPrefix(err.Error(), "c.yaml:4:20: the ranges of from together are everybody; "); got != everybody {
+			t.Errorf("%s: %v", list, err)
+		}
+	}
+}
+
+func TestAnybodyReplacesAnything(t *testing.T) {
+	const warning = "overwrite is true and key has nothing of the user"
+	for key, warned := range map[string]bool{"photos/{filename}": true, "photos/{date}/{filename}": true, "photos/{user}/{filename}": false, "{uuid}": false, "{claims.team}/{filename}": false} {
+		text := strings.Replace(lastly, "photos/{user}/{uuid}/{filename}", key, 1) + "    overwrite: true\n"
+		c, err := parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(c.Warnings) > 0 && strings.HasPrefix(c.Warnings[0].String(), "c.yaml:10:16: "+warning); got != warned {
+			t.Errorf("%s: %v", key, c.Warnings)
+		}
+		_, err = parse(strings.Replace(text, "dev: true", "anonymous: true", 1))
+		if got := err != nil && strings.Contains(err.Error(), "c.yaml:10:16: "+warning); got != warned {
+			t.Errorf("%s without sign-in: %v", key, err)
+		}
+	}
+}

@@ -99,6 +99,14 @@ func (d *document) destination(n *yaml.Node, name string, stores map[string]*sto
 	dst.Duration = o.duration("duration", otherwise, minDuration, maxDuration)
 	dst.GrantDuration = o.duration("grant_duration", max(defaultGrantDuration, dst.Duration), dst.Duration, maxGrantDuration)
 	dst.Overwrite = o.flag("overwrite")
+	if dst.Overwrite && dst.Key.String() != "" && !dst.Key.Unique() && !dst.Key.PerPrincipal() {
+		const text = "overwrite is true and key has nothing of the user, so that everybody who may upload to %s can replace the objects of all others; put {user} into key as a whole segment, or leave overwrite out"
+		if anonymous {
+			o.mistake("overwrite", strings.Replace(text, "{user}", "{uuid}", 1), name)
+		} else {
+			d.warn(o.at("overwrite"), text, name)
+		}
+	}
 	dst.ReadOwner = o.oneOf("read", "none") == "owner"
 	if dst.ReadOwner && dst.Key.String() != "" && !dst.Key.Unique() && !dst.Key.PerUser() {
 		o.mistake("read", "read: owner needs a key that others cannot have too; put {uuid} into it, or {user} as a whole segment")

@@ -52,7 +52,7 @@ var forwardOptions = Options{Heading: "auth.forward", List: []Option{
 
 var headersOptions = Options{Heading: "auth.headers", List: []Option{
 	{Name: "from", shape: aList, Required: true, Type: "list of addresses or ranges (CIDR)", Default: "required", Example: "[10.0.3.0/24, \"fd00::12\"]",
-		Text: "where the proxy connects from; requests from elsewhere are nobody's. Not everybody (`0.0.0.0/0`)"},
+		Text: "where the proxy connects from; requests from elsewhere are nobody's. Not everybody (`0.0.0.0/0`, nor by several ranges together)"},
 	{Name: "user", shape: aText, Type: "header", Default: "`X-Forwarded-User`", Example: "Remote-User",
 		Text: "who it is; absent or empty: nobody; twice: refused"},
 	{Name: "claims", shape: texts, Type: "mapping of claim to header", Default: "none", Example: "{ email: X-Forwarded-Email }",

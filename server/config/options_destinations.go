@@ -30,7 +30,7 @@ var destinationOptions = Options{Heading: "destinations.NAME", List: []Option{
 	{Name: "grant_duration", shape: aDuration, Type: "duration, `duration` to 30d", Default: "`7d`", Example: "14d",
 		Text: "how long an upload may be resumed"},
 	{Name: "overwrite", shape: aFlag, Type: "`true`, `false`", Default: "`false`", Example: "false",
-		Text: "whether an existing object may be replaced"},
+		Text: "whether an existing object may be replaced. With a key that has nothing of the user that means everybody's objects: `check` warns, and refuses it with `auth: anonymous`"},
 	{Name: "existence_optimization", shape: aFlag, Type: "`true`, `false`", Default: "`false`", Example: "false",
 		Text: "whether a file whose bytes are at its key already is taken as uploaded, without being sent. Not with `{uuid}` or `{ulid}` in the key. The server compares SHA-256s with its own rights; the page learns only whether its own is right ([http.md](http.md#files-that-are-there-already)). It answers that for objects of others too where a key can be of several people: put `{user}` into it as a whole segment"},
 	{Name: "read", shape: oneOfThese("none", "owner"), Type: "`none`, `owner`", Default: "`none`", Example: "owner",
