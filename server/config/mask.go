@@ -65,15 +65,12 @@ func looksRandom(s string) bool {
 	return longest >= long || hex >= long || turns >= 3 && turns*changes >= len(s)
 }
 
-// spans are where a text looks like a secret, each from a byte to another.
-func spans(text string) (all [][2]int) {
+// forms are where a text looks like a secret, each from a byte to another.
+func forms(text string) (all [][2]int) {
 	for _, form := range secretForms {
 		for _, m := range form.FindAllStringSubmatchIndex(text, -1) {
 			all = append(all, [2]int{m[len(m)-2], m[len(m)-1]})
 		}
-	}
-	for _, m := range namedSecret.FindAllStringSubmatchIndex(text, -1) {
-		all = append(all, [2]int{m[4], m[5]})
 	}
 	for _, m := range word.FindAllStringIndex(text, -1) {
 		if looksRandom(text[m[0]:m[1]]) {
@@ -82,6 +79,9 @@ func spans(text string) (all [][2]int) {
 	}
 	return all
 }
+
+// namedValue is a value as it begins what follows a secret's name.
+var namedValue = regexp.MustCompile(`^(?:"[^"]*|'[^']*|[^,}\]]+)`)
 
 // piece is how much of a secret may be printed at most: a parser's message can hold a part of one that no longer looks
 // like a secret.
@@ -95,8 +95,11 @@ const maxPieces = 1 << 20
 
 // learn takes what looks like a secret in a text.
 func (s *secrets) learn(text string) {
-	for _, at := range spans(text) {
+	for _, at := range forms(text) {
 		s.add(text[at[0]:at[1]])
+	}
+	for _, m := range namedSecret.FindAllStringSubmatch(text, -1) {
+		s.add(strings.Trim(namedValue.FindString(m[2]), `"' `))
 	}
 }
 
@@ -178,8 +181,11 @@ func (s *secrets) maskAt(text string, at int) (without string, place int) {
 			hidden[i] = true
 		}
 	}
-	for _, at := range spans(text) {
+	for _, at := range forms(text) {
 		hide(at[0], at[1])
+	}
+	for _, m := range namedSecret.FindAllStringSubmatchIndex(text, -1) {
+		hide(m[4], m[5]) // to the line's end: how the value is quoted is not known
 	}
 	if lower := lowerASCII(text); len(s.pieces) > 0 {
 		for i := 0; i+piece <= len(lower); i++ {
