@@ -24,7 +24,7 @@ var namedSecret = regexp.MustCompile(`((?i:secret|passw|pwd|token|private[\w-]*k
 // secretForms are what secrets look like, whose whole match is masked, or its only group.
 var secretForms = []*regexp.Regexp{
 	regexp.MustCompile(`(?s)-----BEGIN.*?(?:-----END[^-]*-----|\z)`),
-	regexp.MustCompile(`(?:https?|rediss?|unix|wss?|s3|amqps?|postgres(?:ql)?|mysql|mongodb(?:\+srv)?|[a-z][a-z0-9+.-]*)://([^\s/?#"'<>]*)@`),
+	regexp.MustCompile(`://([^\s/?#"'<>]*)@`),
 	regexp.MustCompile(`://[^\s"'<>]*?[?&#][^\s"'<>=]*=([^\s"'<>]*)`),
 	regexp.MustCompile(`[?&][\w-]*=([^\s"'<>]*)`),
 	regexp.MustCompile(`(?i)\b(?:bearer|basic|digest|aws4-hmac-sha256)\s+([^\s"',}\]]+)`),
