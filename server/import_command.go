@@ -5,47 +5,49 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 
 	"github.com/chunksign/chunksign/server/allow"
 	"github.com/chunksign/chunksign/server/config"
 	"github.com/chunksign/chunksign/server/policy"
-	"github.com/chunksign/chunksign/server/pyliteral"
+	"github.com/chunksign/chunksign/server/s3direct"
 )
+
+const importIntro = `chunksign import-s3direct [options] FILE prints the configuration that django-s3direct's settings come to,
+as YAML, and on stderr a note for each thing that somebody has to look at. FILE has the settings as JSON,
+which Django prints where the site runs, with its environment:
+
+  chunksign import-s3direct -snippet | python manage.py shell >s3direct.json
+  chunksign import-s3direct s3direct.json >chunksign.yaml`
+
+// largestSettings is what a file of settings has at most.
+const largestSettings = 16 << 20
 
 // importS3Direct prints the configuration that django-s3direct's settings come to.
 func importS3Direct(args []string, stdout, stderr io.Writer) error {
-	o := imported{whoami: "https://app.example.com/whoami", role: "arn:aws:iam::123456789012:role/uploads"}
+	var o s3direct.Options
 	flags := flag.NewFlagSet("import-s3direct", flag.ContinueOnError)
-	whoami := flags.String("whoami", "", "the `URL` at which the application says who is signed in, for auth.forward")
-	role := flags.String("role", "", "the `ARN` of the role that sessions are of, for stores.NAME.sts")
-	if err := parseWith(flags, args, 1, stderr, "chunksign import-s3direct [options] settings.py prints the configuration that django-s3direct's settings come to, as YAML,\nand on stderr a note for each thing that is to be looked at. The settings are read, not run; they may be JSON."); err != nil {
+	flags.StringVar(&o.Whoami, "whoami", "", "the `URL` at which the application says who is signed in, for auth.forward")
+	flags.StringVar(&o.Role, "role", "", "the `ARN` of the role that sessions are of, for stores.NAME.sts")
+	snippet := flags.Bool("snippet", false, "print the Python for manage.py shell that prints the settings as JSON")
+	if err := parseWith(flags, args, 1, stderr, importIntro); err != nil {
+		return err
+	}
+	if *snippet {
+		_, err := io.WriteString(stdout, s3direct.Snippet)
 		return err
 	}
 	if flags.NArg() == 0 {
-		return errors.New("import-s3direct: of which settings? write chunksign import-s3direct settings.py")
+		return errors.New("import-s3direct: of which settings? chunksign import-s3direct -h says how to get them from Django")
 	}
 	path := flags.Arg(0)
-	o.file = filepath.Base(path)
-	source, err := config.ReadFile(path)
+	o.File = filepath.Base(path)
+	data, err := readSettings(path)
 	if err != nil {
 		return fmt.Errorf("import-s3direct: the settings cannot be read: %w", err)
 	}
-	module, err := pyliteral.Parse(string(source))
-	if err != nil {
-		return fmt.Errorf("import-s3direct: %s: %w", path, err)
-	}
-	if *whoami != "" {
-		o.whoami = *whoami
-	} else {
-		o.note(0, "auth.forward.url is an example; write the address at which your application says who is signed in, or -whoami URL (docs/configuration.md)")
-	}
-	if *role != "" {
-		o.role = *role
-	} else {
-		o.note(0, "sts.role_arn is an example; write your role's (chunksign iam prints it), or -role ARN")
-	}
-	text, err := o.yaml(module)
+	text, notes, err := s3direct.Import(data, o)
 	if err != nil {
 		return fmt.Errorf("import-s3direct: %s: %w", path, err)
 	}
@@ -54,13 +56,27 @@ func importS3Direct(args []string, stdout, stderr io.Writer) error {
 	}
 	// What check would say of it is said here.
 	var mistakes config.Mistakes
-	if _, err := config.Parse("the YAML", []byte(text), nil, nil, allow.Compile, policy.Session); errors.As(err, &mistakes) {
+	_, err = config.Parse("the YAML", []byte(text), nil, nil, allow.Compile, policy.Session)
+	if errors.As(err, &mistakes) {
 		for _, m := range mistakes {
-			o.notes = append(o.notes, m.String())
+			notes = append(notes, m.String())
 		}
 	}
-	for _, n := range o.notes {
+	for _, n := range notes {
 		fmt.Fprintf(stderr, "note: %s\n", n)
 	}
 	return nil
+}
+
+func readSettings(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // it was only read
+	data, err := io.ReadAll(io.LimitReader(f, largestSettings+1))
+	if err == nil && len(data) > largestSettings {
+		err = fmt.Errorf("%s has more than %d MiB", path, largestSettings>>20)
+	}
+	return data, err
 }

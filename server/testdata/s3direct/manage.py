@@ -1,0 +1,7 @@
+"""Django's own manage.py; DJANGO_SETTINGS_MODULE says which of the settings beside it to take."""
+import sys
+
+from django.core.management import execute_from_command_line
+
+if __name__ == "__main__":
+    execute_from_command_line(sys.argv)
