@@ -31,6 +31,7 @@ import (
 	"github.com/chunksign/chunksign/server/presign"
 	"github.com/chunksign/chunksign/server/redact"
 	"github.com/chunksign/chunksign/server/sts"
+	"github.com/chunksign/chunksign/server/trial"
 	"github.com/chunksign/chunksign/server/verify"
 )
 
@@ -240,7 +241,7 @@ func (o *presignOptions) service(ctx context.Context, getenv func(string) string
 	presigner := presign.Presigner{Credentials: w.credentials}
 	sessions := sts.New(c.Stores, w.credentials, nil, time.Now)
 	return &destination.Service{
-		Destinations: c.Destinations, Grants: w.grants, Policy: policy.Session, Sessions: sessions,
+		Destinations: c.Destinations, Grants: w.grants, Policy: policy.Session, Sessions: sessions, Signing: trial.NewSignatures(presigner, w.logger, time.Now),
 		Objects: verify.New(storesOf(c.Destinations), sessions.Own, nil), Links: presigner, Signer: presigner, Now: time.Now, Random: rand.Reader,
 	}, nil
 }

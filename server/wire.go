@@ -224,6 +224,7 @@ func (w *wiring) handler() (http.Handler, error) {
 		Policy:       policy.Session,
 		Sessions:     traces.Sessions(metrics.Sessions(sessions)),
 		Trial:        trial.NewSessions(time.Now),
+		Signing:      trial.NewSignatures(presigner, w.logger, time.Now),
 		Objects:      traces.Objects(metrics.Objects(verify.New(storesOf(c.Destinations), sessions.Own, nil))),
 		Hooks:        traces.Hooks(metrics.Hooks(hooks)),
 		Links:        presigner,

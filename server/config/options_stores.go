@@ -10,11 +10,11 @@ var storeOptions = Options{Heading: "stores.NAME", List: []Option{
 	{Name: "ca", shape: aText, Type: "file", Default: "this machine's authorities", Example: "minio-ca.pem",
 		Text: "PEM: the certificates of the authorities that the store's own, and its STS's, are of; no other counts then. It is for the server; browsers have to know them too"},
 	{Name: "sts", shape: within(&stsOptions), Type: "mapping", Default: "none", Example: "",
-		Text: "who hands out the session credentials. Without it there are none: all destinations of the store have `signing: presigned`, and the server signs with its own credentials"},
+		Text: "who hands out the session credentials. Without it there are none: all destinations of the store have `signing: presigned`, and the server signs with its own credentials. With `endpoint` it tries the store first, once for each bucket: one that honours headers which a presigned request does not sign, as [MinIO and Ceph do](engines.md), would copy anybody's object with them, so nothing is signed for it (`signing_not_enforced`)"},
 	{Name: "conditional_delete", shape: aFlag, Type: "`true`, `false`", Default: "AWS: `true`; with `endpoint`: `false`", Example: "false",
 		Text: "whether the store honours `If-Match` on DeleteObject, so that the server can delete exactly the object that it looked at ([AWS](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html)). Do not say so of a store that ignores it: another's object could be deleted"},
 	{Name: "unsigned_headers", shape: aFlag, Type: "`true`, `false`", Default: "`false`", Example: "true",
-		Text: "write `true` where the store heeds `x-amz-` headers that a presigned request does not sign, as [Ceph's radosgw 16.2](engines.md) does: presigned PUTs then sign such headers with values that give nothing (most are empty), and whoever sends the request sends them too. `chunksign doctor` tries it"},
+		Text: "write `true` where the store honours `x-amz-` headers that a presigned request does not sign, as [Ceph's radosgw 16.2](engines.md) does: presigned PUTs then sign such headers with values that give nothing (most are empty), and whoever sends the request sends them too. `chunksign doctor` tries it. Copies it does not keep away: those take `sts`"},
 	{Name: "sign_parts_in", shape: oneOfThese("query", "headers"), Type: "`query`, `headers`", Default: "`query`", Example: "headers",
 		Text: "where the signatures of presigned parts stand, which destinations with `signing: presigned` upload by. `headers` is for stores whose answers to a URL with a signature no page may read, as those of Ceph's radosgw 16.2; such parts are good for 10 minutes, and hold their bytes by `x-amz-content-sha256`"},
 }}

@@ -42,6 +42,7 @@ const (
 	WriteConflict        Code = "write_conflict"
 	StoreRefused         Code = "store_refused"
 	SessionsNotKept      Code = "sessions_not_kept"
+	SigningNotEnforced   Code = "signing_not_enforced"
 	StoreUnavailable     Code = "store_unavailable"
 	Internal             Code = "internal"
 )

@@ -304,7 +304,7 @@ func (s *Service) multipart(ctx context.Context, p Principal, token, op string, 
 		}
 		w := Write{Store: d.Store, Bucket: d.Bucket, Key: g.Key, Header: d.headers(g.Type), Size: g.Size, Overwrite: d.Overwrite}
 		for _, anew := range []bool{false, true} {
-			by, fault := s.signer(ctx, p, d, g.Key, signing{shared: true, anew: anew}, DefaultLinkDuration)
+			by, fault := s.signer(ctx, p, d, g.Key, signing{sent: true, shared: true, anew: anew}, DefaultLinkDuration)
 			if fault != nil {
 				return fault
 			}

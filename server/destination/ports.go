@@ -92,6 +92,16 @@ type Trial struct {
 	Outside string // one that it is not for, and the store's role may write
 }
 
+// SigningTrial finds out whether a store holds whoever sends a presigned request to
+// what was signed by the server's own key.
+type SigningTrial interface {
+	// Enforces returns nil where the store of a destination refuses, or ignores, headers
+	// that the signature does not cover and that would change what the request does:
+	// copy another object, grant rights, tag, encrypt, redirect, lock. Errors are *Error with
+	// SigningNotEnforced or StoreUnavailable. It is safe for concurrent use.
+	Enforces(ctx context.Context, d *Destination) error
+}
+
 // ObjectLooker looks at objects, and removes them, with the server's own rights.
 type ObjectLooker interface {
 	// Look answers nil and no error where there is no object.

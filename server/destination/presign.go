@@ -143,6 +143,12 @@ var nothingMore = map[string]string{
 	"x-amz-server-side-encryption-customer-algorithm": "",
 }
 
+// SignsMore reports whether a store's TakesUnsigned keeps a header from being added.
+func SignsMore(name string) bool {
+	_, is := nothingMore[name]
+	return is || strings.HasPrefix(name, "x-amz-grant-")
+}
+
 // by is who signs something, and for how long.
 type by struct {
 	Session
@@ -153,6 +159,7 @@ type by struct {
 // signing is what is to be signed.
 type signing struct {
 	form   bool
+	sent   bool // by the server itself, and given to nobody
 	shared bool // by a session that may have signed before
 	anew   bool // but not by that one: the store has refused what it signed
 }
@@ -194,7 +201,12 @@ func (s *Service) signer(ctx context.Context, p Principal, d *Destination, key s
 	var session Session
 	var err error
 	if d.Store.STS.RoleARN == "" {
-		session, err = s.Signer.Own(ctx, d.Store)
+		if !a.sent {
+			err = s.enforced(ctx, d)
+		}
+		if err == nil {
+			session, err = s.Signer.Own(ctx, d.Store)
+		}
 	} else {
 		var rights Rights
 		if rights, err = d.rights(p, key); err == nil {

@@ -18,6 +18,7 @@ type Service struct {
 	Policy       PolicyWriter
 	Sessions     SessionIssuer
 	Trial        SessionTrial // may be nil: all stores are trusted
+	Signing      SigningTrial // may be nil: all stores are trusted
 	Objects      ObjectLooker
 	Links        ReadLinker
 	Signer       RequestSigner
@@ -93,6 +94,11 @@ func (s *Service) admit(ctx context.Context, p Principal, name string, f File, w
 	}
 	if err := s.allow(ctx, d, p, &f); err != nil {
 		return Upload{}, err
+	}
+	if d.Presigned {
+		if err := s.enforced(ctx, d); err != nil {
+			return Upload{}, err
+		}
 	}
 	now := s.Now()
 	values, owner := Values{Principal: p, Destination: d.Name, Name: f.Name, Now: now, Random: s.Random}, d.Key.owner()
@@ -232,6 +238,16 @@ func (s *Service) incomplete(ctx context.Context, d *Destination, g Grant) error
 		err = refuse(AlreadyComplete, "grant", "the object of this upload exists and may not be replaced; ask for its completion")
 	}
 	return err
+}
+
+// enforced returns an error where the server's own key would sign requests for a
+// store that does not hold their senders to what is signed. A session may write the
+// granted object alone, whatever is sent.
+func (s *Service) enforced(ctx context.Context, d *Destination) error {
+	if s.Signing == nil || d.Store.STS.RoleARN != "" {
+		return nil
+	}
+	return s.Signing.Enforces(ctx, d)
 }
 
 // rights is what the session for a key of the destination may do.

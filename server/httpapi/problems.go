@@ -62,6 +62,7 @@ var problems = map[destination.Code]struct {
 	destination.PartsRefused:         {http.StatusUnprocessableEntity, "The parts are not the file"},
 	destination.WriteConflict:        {http.StatusConflict, "Two writes met"},
 	destination.SessionsNotKept:      {http.StatusForbidden, "The store does not keep sessions to their rights"},
+	destination.SigningNotEnforced:   {http.StatusForbidden, "The store does not enforce what is signed"},
 	destination.StoreRefused:         {http.StatusBadGateway, "The store refused"},
 	destination.StoreUnavailable:     {http.StatusServiceUnavailable, "The store is not available"},
 	destination.Internal:             {http.StatusInternalServerError, "The server failed"},

@@ -3,7 +3,6 @@ package trial
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/chunksign/chunksign/server/destination"
@@ -18,50 +17,19 @@ const (
 
 // Sessions is a destination.SessionTrial. A store that has stood its trial once
 // is not tried again; one is held for each destination, whose rights differ.
-type Sessions struct {
-	now func() time.Time
-
-	mu       sync.Mutex
-	verdicts map[string]*verdict // by destination
-}
-
-type verdict struct {
-	mu    sync.Mutex // the others wait for the one that tries
-	kept  bool
-	until time.Time // when err is to be looked into again
-	err   error
-}
+type Sessions struct{ verdicts verdicts }
 
 // NewSessions gives one that has tried nothing.
-func NewSessions(now func() time.Time) *Sessions {
-	return &Sessions{now: now, verdicts: map[string]*verdict{}}
-}
+func NewSessions(now func() time.Time) *Sessions { return &Sessions{newVerdicts(now)} }
 
 // Keeps implements destination.SessionTrial.
 func (s *Sessions) Keeps(ctx context.Context, d *destination.Destination, t destination.Trial) error {
 	if d.Store.STS.Trusted {
 		return nil
 	}
-	s.mu.Lock()
-	v := s.verdicts[d.Name]
-	if v == nil {
-		v = &verdict{}
-		s.verdicts[d.Name] = v
-	}
-	s.mu.Unlock()
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.kept || s.now().Before(v.until) {
-		return v.err
-	}
-	// Not the asker's context: he may leave, and the verdict is for all.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
-	defer cancel()
-	if v.err = try(ctx, d, t); v.err == nil {
-		v.kept = true
-	}
-	v.until = s.now().Add(again)
-	return v.err
+	return s.verdicts.of(ctx, d.Name, timeout, func(ctx context.Context) (time.Duration, error) {
+		return again, try(ctx, d, t)
+	})
 }
 
 func try(ctx context.Context, d *destination.Destination, t destination.Trial) error {

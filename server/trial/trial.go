@@ -4,8 +4,18 @@
 // encrypts tokens and does not authenticate them, so that a changed one may lose
 // its policy.
 //
-//	trial.go     the attempts, which write nothing
-//	sessions.go  no page gets a session before its store has stood them
+// And it finds out whether a store holds whoever sends a presigned request to what
+// was signed, or honours further headers: MinIO and radosgw make a copy of any
+// object out of a presigned PUT to which x-amz-copy-source is added.
+//
+//	trial.go       the attempts at sessions, which write nothing
+//	sessions.go    no page gets a session before its store has stood them
+//	headers.go     the headers that are added to presigned requests
+//	unsigned.go    the attempts with them, which remove what they write
+//	forms.go       the same beside forms
+//	requests.go    the requests that these make
+//	signatures.go  nothing is signed by the server's own key before its store has stood them
+//	verdicts.go    what was found is remembered
 package trial
 
 import (

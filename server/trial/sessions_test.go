@@ -1,4 +1,4 @@
-package main
+package trial_test
 
 import (
 	"bytes"
@@ -17,16 +17,16 @@ import (
 // TestSessionsAreTried holds a trial against stores that keep no session to its
 // policy, each in a way of its own, and against those that cannot be told.
 func TestSessionsAreTried(t *testing.T) {
-	e := startEngine(t, "media")
+	store := startStore(t)
 	const inside, outside = "t/in", "t/out"
 	narrow := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:PutObject","s3:ListMultipartUploadParts"],"Resource":["arn:aws:s3:::media/` + inside + `"]}]}`
 	asks := 0
-	straight := func(r *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	straight := func(r *http.Request, next onward) (*http.Response, error) {
 		asks++
 		return next(r)
 	}
 	for name, c := range map[string]struct {
-		store  broken
+		store  trip
 		policy string
 		code   destination.Code
 		says   string
@@ -34,18 +34,18 @@ func TestSessionsAreTried(t *testing.T) {
 		"it keeps to them":      {straight, narrow, "", ""},
 		"policies are ignored":  {straight, allowAll, destination.SessionsNotKept, string(trial.AsItIs)},
 		"the role lacks rights": {straight, strings.ReplaceAll(narrow, inside, "t/none"), destination.StoreUnavailable, "cannot be told"},
-		"a changed token passes": {func(r *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+		"a changed token passes": {func(r *http.Request, next onward) (*http.Response, error) {
 			reply, err := next(r)
 			if err == nil && r.Method == http.MethodGet && reply.StatusCode == http.StatusBadRequest { // InvalidToken
 				return answer(r, http.StatusNotFound, ""), nil
 			}
 			return reply, err
 		}, narrow, destination.SessionsNotKept, string(trial.Changed)},
-		"a session gets another": {func(r *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+		"a session gets another": {func(r *http.Request, next onward) (*http.Response, error) {
 			if r.Method != http.MethodPost {
 				return next(r)
 			}
-			wide, err := e.session(e.own, "", time.Hour)
+			wide, err := sessionOf(store, "")
 			if err != nil {
 				return nil, err
 			}
@@ -55,20 +55,20 @@ func TestSessionsAreTried(t *testing.T) {
 				wide.AccessKeyID + `</AccessKeyId><SecretAccessKey>` + wide.SecretAccessKey + `</SecretAccessKey><SessionToken>` + wide.SessionToken + `</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`))
 			return reply, nil
 		}, narrow, destination.SessionsNotKept, string(trial.Another)},
-		"it does not answer": {func(r *http.Request, _ func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+		"it does not answer": {func(r *http.Request, _ onward) (*http.Response, error) {
 			return nil, errors.New("no route to host")
 		}, narrow, destination.StoreUnavailable, "no route to host"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Now()
 			tries := trial.NewSessions(func() time.Time { return now })
-			d := &destination.Destination{Name: "d", Bucket: "media", Store: &destination.Store{Name: "s", Region: e.region, Endpoint: e.endpoint, Client: &http.Client{Transport: c.store},
-				STS: destination.STS{RoleARN: e.role, Endpoint: e.sts}}}
+			d := &destination.Destination{Name: "d", Bucket: "media", Store: &destination.Store{Name: "s", Region: store.Region(), Endpoint: store.Endpoint(), Client: &http.Client{Transport: c.store},
+				STS: destination.STS{RoleARN: store.RoleARN(), Endpoint: store.STSEndpoint()}}}
 			issued := 0
 			keeps := func() error {
 				return tries.Keeps(context.Background(), d, destination.Trial{Inside: inside, Outside: outside, Issue: func(context.Context) (destination.Session, error) {
 					issued++
-					c, err := e.session(e.own, c.policy, time.Hour)
+					c, err := sessionOf(store, c.policy)
 					return destination.Session{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, err
 				}})
 			}
@@ -92,7 +92,7 @@ func TestSessionsAreTried(t *testing.T) {
 			}
 		})
 	}
-	if seen := e.list(t, "media", ""); len(seen) > 0 || asks < 20 {
+	if seen := left(t, store); len(seen) > 0 || asks < 20 {
 		t.Errorf("after %d requests there is %v", asks, seen)
 	}
 }
