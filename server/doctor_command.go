@@ -129,7 +129,6 @@ func (e *examiner) examine(ctx context.Context, d *destination.Destination) {
 	e.parts(ctx, p)
 	if e.put(ctx, p) {
 		e.condition(ctx, p)
-		e.unsigned(ctx, p)
 		e.look(ctx, p)
 		if d.Store.STS.RoleARN != "" {
 			if e.refusals(ctx, p) && !d.Presigned {
@@ -137,6 +136,7 @@ func (e *examiner) examine(ctx context.Context, d *destination.Destination) {
 			}
 		}
 		e.remove(ctx, p)
+		e.unsigned(ctx, p)
 	}
 	e.cors(ctx, p)
 	e.lifecycle(ctx, d)

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/chunksign/chunksign/server/destination"
 	"github.com/chunksign/chunksign/server/redact"
@@ -31,34 +29,44 @@ func (e *examiner) forgeries(ctx context.Context, p *probe) {
 	}
 }
 
-// unsigned sees whether the store heeds a header that a presigned PutObject does
-// not sign. AWS refuses it.
+// unsigned sees whether the store honours headers that a presigned PutObject does not
+// sign, as the server does before it signs by its own key. AWS refuses them. A
+// session may write its own object alone; with the server's own key nothing is signed then.
 func (e *examiner) unsigned(ctx context.Context, p *probe) {
 	if p.d.Store.AWS() {
 		return
 	}
-	header := p.d.PutHeaders("text/plain", "")
-	delete(header, "if-none-match") // the probe is there
-	url := e.signer.URL(p.session, destination.StoreRequest{Store: p.d.Store, Bucket: p.d.Bucket, Key: p.key, Method: http.MethodPut, Header: header}, e.now().UTC().Truncate(time.Second), time.Minute)
-	r, err := http.NewRequestWithContext(ctx, http.MethodPut, url, strings.NewReader(probeText))
+	own, err := e.signer.Own(ctx, p.d.Store)
 	if err != nil {
-		e.fail(p.d.Name, "unsigned headers", redact.Error(err).Error(), "mend the endpoint of the store "+p.d.Store.Name)
+		e.fail(p.d.Name, "unsigned headers", redact.Error(err).Error(), "give the server credentials for the store "+p.d.Store.Name)
 		return
 	}
-	for name, value := range header {
-		r.Header.Set(name, value)
+	key := ""
+	if p.d.Store.STS.RoleARN != "" {
+		key = p.key // where remove may have left the probe
+		if err := e.looker.Discard(ctx, p.d.Store, p.d.Bucket, key); err != nil {
+			return // cleanUp says why
+		}
 	}
-	r.Header.Set("x-amz-website-redirect-location", "https://chunksign.invalid/")
-	reply, err := e.http(p.d.Store).Do(r)
-	if err == nil {
-		reply.Body.Close()
+	honoured, stray, err := trial.Unsigned(ctx, trial.Signed{
+		Destination: p.d, By: p.session, Key: key, Own: own, Signer: e.signer, Client: e.http(p.d.Store), Now: e.now,
+	})
+	if stray != nil {
+		e.fail(p.d.Name, "clean up", redact.Error(stray).Error(), "see docs/configuration.md#doctor")
 	}
-	o, err := e.looker.Look(ctx, p.d.Store, p.d.Bucket, p.key)
+	those := "the store honours those that a presigned request does not sign (" + strings.Join(honoured, ", ") + ")"
 	switch {
-	case err != nil || o == nil: // look says why
-	case o.Redirect != "":
-		e.fail(p.d.Name, "unsigned headers", "the store heeds headers that a presigned PUT does not sign: whoever sends it can add an ACL, tags or a redirect", "write unsigned_headers: true for the store "+p.d.Store.Name)
+	case err != nil:
+		e.fail(p.d.Name, "unsigned headers", redact.Error(err).Error(), "see the store's own log")
+	case len(honoured) == 0:
+		e.ok(p.d.Name, "unsigned headers", "none of %d that a presigned request does not sign has an effect", len(trial.Headers()))
+	case p.d.Store.STS.RoleARN == "":
+		e.fail(p.d.Name, "unsigned headers", those+", with the rights of the server's own key: the server signs nothing",
+			"write "+trial.Advice(p.d.Store))
+	case !p.d.Store.TakesUnsigned && slices.ContainsFunc(honoured, destination.SignsMore):
+		e.fail(p.d.Name, "unsigned headers", those+": whoever sends it can add an ACL, tags or a redirect",
+			"write unsigned_headers: true for the store "+p.d.Store.Name)
 	default:
-		e.ok(p.d.Name, "unsigned headers", "one that a presigned PUT does not sign has no effect")
+		e.ok(p.d.Name, "unsigned headers", "%s; the session that signs may write the one object alone", those)
 	}
 }

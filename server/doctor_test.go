@@ -244,13 +244,7 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 			}
 			return next(r)
 		}, []string{"d: lifecycle: the store has no lifecycle rules, and the server cannot list"}},
-		"unsigned headers are heeded": {func(r *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
-			reply, err := next(r)
-			if err == nil && r.Method == http.MethodHead {
-				reply.Header.Set("X-Amz-Website-Redirect-Location", "https://chunksign.invalid/")
-			}
-			return reply, err
-		}, []string{"d: unsigned headers: the store heeds headers that a presigned PUT does not sign", "write unsigned_headers: true for the store s"}},
+		"unsigned headers are honoured": {redirecting(), []string{"d: unsigned headers: the store honours those that a presigned request does not sign (x-amz-website-redirect-location)", "write unsigned_headers: true for the store s"}},
 		"presigned: a preflight's URL may not be signed": {func(r *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 			if r.Method == http.MethodOptions && r.URL.Query().Has("X-Amz-Signature") {
 				return answer(r, http.StatusForbidden, ""), nil
@@ -301,6 +295,24 @@ func lifecycleOf(rules string) broken {
 			return answer(r, http.StatusOK, "<LifecycleConfiguration>"+rules+"</LifecycleConfiguration>"), nil
 		}
 		return next(r)
+	}
+}
+
+// redirecting is a store that stores an object with a redirect that nobody has signed.
+func redirecting() broken {
+	const header = "X-Amz-Website-Redirect-Location"
+	redirects := false
+	return func(r *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+		if r.Method == http.MethodPut {
+			redirects = r.Header.Get(header) != ""
+			r = r.Clone(r.Context())
+			r.Header.Del(header)
+		}
+		reply, err := next(r)
+		if err == nil && r.Method == http.MethodGet && redirects {
+			reply.Header.Set(header, "https://chunksign.invalid/")
+		}
+		return reply, err
 	}
 }
 
