@@ -200,6 +200,9 @@ func (w *world) send(as aws.Credentials, method, path, query string, header map[
 
 func (w *world) sendSigned(as aws.Credentials, method, path, signed, query string, header map[string]string, body string) hit {
 	w.Helper()
+	if as.Source == presignedSource && method == "PUT" {
+		body = ownBytes // another length fails by the signature, and would show nothing
+	}
 	q, err := http.NewRequest(method, w.endpoint, strings.NewReader(body))
 	if err != nil {
 		w.Fatal(err)

@@ -173,19 +173,24 @@ func revived(t testing.TB) bool {
 }
 
 // configure writes a configuration: $STORE stands for the engine, $TRUSTED for it where its sessions are not tried, $SESSIONS
-// for it where pages get some, $HEADERS for that with parts signed in headers, $BARE for it without its STS, $ROLE for its role, $SIGNING for what its destinations are to have.
+// for it where pages get some, $SCOPED(query) and $OWN(query) for it with and without its STS and with parts signed there or in headers, $HEADERS for that with parts signed in headers, $BARE for it without its STS, $ROLE for its role, $SIGNING for what its destinations are to have.
 func (e *s3Engine) configure(t testing.TB, configuration string) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "c.yaml")
 	bare := fmt.Sprintf("region: %s, endpoint: %q, conditional_delete: %v, unsigned_headers: %v, sign_parts_in: %s", e.region, e.endpoint, e.name == embedded, e.name == "ceph", map[bool]string{true: "headers", false: "query"}[e.name == "ceph"])
 	sts := fmt.Sprintf("role_arn: %q, endpoint: %q", e.role, e.sts)
 	tried, trusted := "{ "+bare+", sts: { "+sts+" } }", "{ "+bare+", sts: { "+sts+", trusted: true } }"
+	signs := func(store, in string) string {
+		return strings.NewReplacer("sign_parts_in: query", "sign_parts_in: "+in, "sign_parts_in: headers", "sign_parts_in: "+in).Replace(store)
+	}
 	sessions, signing := tried, "session"
 	if e.name == "ceph" { // which fails its trial
 		sessions, signing = trusted, "presigned"
 	}
 	text := strings.NewReplacer(
 		"$STORE", tried,
+		"$SCOPED(query)", signs(tried, "query"), "$SCOPED(headers)", signs(tried, "headers"),
+		"$OWN(query)", signs("{ "+bare+" }", "query"), "$OWN(headers)", signs("{ "+bare+" }", "headers"),
 		"$TRUSTED", trusted,
 		"$SESSIONS", sessions,
 		"$SIGNING", signing,
