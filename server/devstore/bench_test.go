@@ -15,7 +15,7 @@ func BenchmarkUploadPart(b *testing.B) {
 	c := assume(b, s, policyFor(uploadRights, "arn:aws:s3:::media/bench.bin"))
 	part := content(8 << 20)
 	sum := sha256.Sum256(part)
-	id, _ := multipart(b, s3Client(s, c), "media", "bench.bin")
+	id, _ := uploadParts(b, s3Client(s, c), "media", "bench.bin")
 	b.SetBytes(int64(len(part)))
 	for b.Loop() {
 		reply, err := sendPart(s, c, "/media/bench.bin?partNumber=1&uploadId="+aws.ToString(id), part, sum)

@@ -156,6 +156,10 @@ func Start(ctx context.Context, c Config) (_ *Store, err error) {
 	s.endpoint, s.stopGateway = "http://"+address, stop
 
 	s.client = s.newClient()
+	// The first request of all is the store's own (forms.rewrite).
+	if _, err := s.client.ListBuckets(ctx, &s3.ListBucketsInput{}); err != nil {
+		return nil, fmt.Errorf("devstore: %w", err)
+	}
 	if err := s.makeBuckets(ctx, dir); err != nil {
 		return nil, err
 	}

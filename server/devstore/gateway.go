@@ -160,7 +160,7 @@ func attributeStore(dir string) (meta.MetadataStorer, error) {
 // bucket's CORS rules only after the signature (in UploadPart, Create and Complete), and closes the connection on a body
 // that it did not read.
 func front(allowed func(host string) bool, rules names, g gateway) fiber.Handler {
-	uploads := &uploadLocks{}
+	uploads, forms := &uploadLocks{}, &forms{}
 	return func(c fiber.Ctx) error {
 		// An absolute request URI would carry a second host; browsers never send one to an origin.
 		if !allowed(string(c.Request().Header.Host())) || !strings.HasPrefix(string(c.Request().Header.RequestURI()), "/") {
@@ -170,7 +170,11 @@ func front(allowed func(host string) bool, rules names, g gateway) fiber.Handler
 				"<Error><Code>MisdirectedRequest</Code><Message>This store answers only for its own loopback address.</Message></Error>")
 		}
 		log := g.log
-		refused := rules.judge(c)
+		refused, release := rules.judge(c), func() {}
+		if refused == nil {
+			release, refused = forms.rewrite(c)
+		}
+		defer release()
 		var err error
 		if refused == nil {
 			c.Locals(passed{}, true)

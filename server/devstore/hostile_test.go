@@ -85,7 +85,7 @@ func newStage(t testing.TB, sideCar bool) *stage {
 			t.Fatal(err)
 		}
 	}
-	id, parts := multipart(t, root, "media", aliceUp, []byte(within))
+	id, parts := uploadParts(t, root, "media", aliceUp, []byte(within))
 	g.aliceID, g.aliceETag = *id, *parts[0].ETag
 	g.renew()
 	return g
@@ -112,7 +112,7 @@ func (g *stage) renew() {
 			return
 		}
 	}
-	id, _ := multipart(g, s3Client(g.Store, g.Credentials()), "media", ownKey, []byte("mallory's own"))
+	id, _ := uploadParts(g, s3Client(g.Store, g.Credentials()), "media", ownKey, []byte("mallory's own"))
 	g.upload = *id
 }
 

@@ -265,7 +265,7 @@ func TestCorruptBytesAreRefused(t *testing.T) {
 	s := start(t, nil)
 	session := assume(t, s, policyFor(uploadRights, "arn:aws:s3:::media/mine.bin"))
 	c := s3Client(s, session)
-	id, _ := multipart(t, c, "media", "mine.bin")
+	id, _ := uploadParts(t, c, "media", "mine.bin")
 	_, err := c.UploadPart(context.Background(), &s3.UploadPartInput{Bucket: media, Key: mine, UploadId: id, PartNumber: aws.Int32(1),
 		Body: bytes.NewReader(content(10)), ChecksumSHA256: aws.String(sha256Base64(content(11)))})
 	wantRefusal(t, "another checksum", err, "BadDigest", 400)

@@ -137,8 +137,8 @@ func content(n int) []byte {
 	return b
 }
 
-// multipart sends parts under the key and returns what Complete needs.
-func multipart(t testing.TB, c *s3.Client, bucket, key string, parts ...[]byte) (*string, []types.CompletedPart) {
+// uploadParts sends parts under the key and returns what Complete needs.
+func uploadParts(t testing.TB, c *s3.Client, bucket, key string, parts ...[]byte) (*string, []types.CompletedPart) {
 	t.Helper()
 	ctx := context.Background()
 	created, err := c.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
@@ -184,7 +184,7 @@ func TestMultipartUploadWithSession(t *testing.T) {
 			c := s3Client(s, assume(t, s, policyFor(uploadRights, "arn:aws:s3:::media/"+key)))
 			whole := content(5<<20 + 1000)
 			first, second := whole[:5<<20], whole[5<<20:]
-			id, parts := multipart(t, c, "media", key, first, second)
+			id, parts := uploadParts(t, c, "media", key, first, second)
 
 			listed, err := c.ListParts(ctx, &s3.ListPartsInput{Bucket: aws.String("media"), Key: &key, UploadId: id})
 			if err != nil {
@@ -220,7 +220,7 @@ func TestMultipartUploadWithSession(t *testing.T) {
 func TestAbortLeavesNothing(t *testing.T) {
 	s := start(t, nil)
 	c := s3Client(s, assume(t, s, policyFor(uploadRights, "arn:aws:s3:::media/a.bin")))
-	id, _ := multipart(t, c, "media", "a.bin", content(100))
+	id, _ := uploadParts(t, c, "media", "a.bin", content(100))
 	if _, err := c.AbortMultipartUpload(context.Background(), &s3.AbortMultipartUploadInput{Bucket: aws.String("media"), Key: aws.String("a.bin"), UploadId: id}); err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +237,7 @@ func TestIfNoneMatch(t *testing.T) {
 			Body: bytes.NewReader(content(10)), IfNoneMatch: aws.String("*")})
 		return err
 	}
-	id, parts := multipart(t, c, "media", "once.bin", content(20))
+	id, parts := uploadParts(t, c, "media", "once.bin", content(20))
 	if err := put(); err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +266,7 @@ func TestRestartKeepsObjectsAndSessions(t *testing.T) {
 			ctx, key := context.Background(), "a/b.bin"
 			first := start(t, func(c *Config) { c.Dir = dir })
 			session := assume(t, first, policyFor(uploadRights, "arn:aws:s3:::media/"+key))
-			id, parts := multipart(t, s3Client(first, session), "media", key, content(1000))
+			id, parts := uploadParts(t, s3Client(first, session), "media", key, content(1000))
 			if _, err := Start(ctx, Config{Dir: dir, Secret: testSecret}); !errors.Is(err, ErrRunning) {
 				t.Errorf("a second store at once: %v, want ErrRunning", err)
 			}
