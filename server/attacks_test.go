@@ -203,7 +203,7 @@ func TestAttacksSucceedWhereTheyMay(t *testing.T) {
 		}
 	}
 	t.Logf("%s: of %d attacks %d succeed with a session for everything, here or elsewhere %d", e.name, len(all), done, shown)
-	if done < 200 {
+	if done < 180 { // the embedded store takes no key that is a path
 		t.Errorf("only %d attacks succeed here with a session for everything", done)
 	}
 }
