@@ -12,7 +12,7 @@
  */
 
 import { FileUpload } from "./evaporate/file.ts";
-import { type Config, defaults, type EvaporateConfig, type EvaporateFile, sayMeaningless, status, withOverrides } from "./evaporate/options.ts";
+import { type Config, defaults, type EvaporateConfig, type EvaporateFile, sayMeaningless, status, violation, withOverrides } from "./evaporate/options.ts";
 import { concurrencyOf } from "./evaporate/place.ts";
 
 export type { EvaporateConfig, EvaporateFile, EvaporateReply, EvaporateStats } from "./evaporate/options.ts";
@@ -30,7 +30,7 @@ export class Evaporate {
   /** @internal */ readonly queuedFiles: FileUpload[] = [];
   /** @internal */ readonly filesInProcess: FileUpload[] = [];
 
-  /** Rejects with a text where an option is missing. */
+  /** Rejects with a text where an option is missing or wrong. */
   static create(config: EvaporateConfig): Promise<Evaporate> {
     const evaporate = new Evaporate(config);
     return evaporate.supported ? Promise.resolve(evaporate) : Promise.reject(evaporate._instantiationError);
@@ -41,12 +41,13 @@ export class Evaporate {
     return Promise.resolve(0);
   }
 
+  /** Never throws: what is wrong with the options is in `_instantiationError`, as in 2.1.4. */
   constructor(config: EvaporateConfig) {
-    const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
+    const given = Object.fromEntries(Object.entries(config ?? {}).filter(([, value]) => value !== undefined));
     this.config = { ...defaults, ...given };
-    this._instantiationError = flaw(this.config);
+    this._instantiationError = violation(this.config);
     this.supported = this._instantiationError === undefined;
-    if (this.supported) sayMeaningless(config, this.config.logging);
+    if (this.supported) sayMeaningless(given, this.config.logging);
   }
 
   /** Resolves to the object's key; rejects with a text that says why not. */
@@ -150,14 +151,6 @@ export class Evaporate {
     this.evaporatingCount = count;
     this.config.evaporateChanged(this, count);
   }
-}
-
-/** What keeps EvaporateJS from working; what it needs no more is not asked for. */
-function flaw(config: Config): string | undefined {
-  if (!config.signerUrl && typeof config.customAuthMethod !== "function" && !config.destination) {
-    return "Option signerUrl is required unless customAuthMethod is present.";
-  }
-  return config.bucket ? undefined : "The AWS 'bucket' option must be present.";
 }
 
 export default Evaporate;

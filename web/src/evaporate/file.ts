@@ -4,7 +4,8 @@ import type { PendingUpload, Upload, UploadedObject, UploadProgress } from "chun
 import type { Evaporate } from "../evaporate.ts";
 import { decodedName, encodedName, readableSize, reply } from "./names.ts";
 import { type Config, type EvaporateFile, type EvaporateStats, sayMeaningless, status } from "./options.ts";
-import { PageRefused, placeOf, type Place, SignerSaid } from "./place.ts";
+import { PageRefused, placeOf, type Place } from "./place.ts";
+import { SignerSaid } from "./retry.ts";
 
 /** Why an unfinished upload cannot go on, and the file is sent anew: EvaporateJS does not ask either. */
 const beginAnew = ["different_file", "no_record", "in_other_tab", "grant_expired", "grant_invalid", "grant_of_another", "destination_changed"];
@@ -68,7 +69,7 @@ export class FileUpload {
 
   private async run(): Promise<void> {
     try {
-      const place = await placeOf(this.con, this.on, this.file);
+      const place = await placeOf(this.con, this.on, this.file, this.stopping.signal);
       if (this.over) return;
       const object = (await this.interrupted(place)) ?? (this.over ? undefined : await this.follow(this.fresh(place)));
       if (object && !this.over) this.complete(object);
@@ -82,8 +83,8 @@ export class FileUpload {
   }
 
   /** Goes on where an earlier page ended; undefined where there is nothing to go on with. */
-  private async interrupted({ uploader }: Place): Promise<UploadedObject | undefined> {
-    const pending = (await uploader.pending()).find((p) => this.isOf(p));
+  private async interrupted({ uploader, key }: Place): Promise<UploadedObject | undefined> {
+    const pending = (await uploader.pending()).find((p) => this.isOf(p, key));
     if (!pending || this.over) return undefined;
     this.on.info?.("the upload of", pending.begun.toISOString(), "is not complete. Fetching its parts");
     this.initiated = true;
@@ -97,10 +98,11 @@ export class FileUpload {
     }
   }
 
-  private isOf(p: PendingUpload): boolean {
+  /** `key` is the grant's: what the server makes of a name that holds a * or ends in spaces. */
+  private isOf(p: PendingUpload, key: string | undefined): boolean {
     const { name, type, size, lastModified } = this.file;
     const same = p.name === name && p.type === type && p.size === size && p.lastModified === lastModified && !p.inOtherTab;
-    return same && (!this.con.onlyRetryForSameFileName || p.key === decodedName(this.name));
+    return same && (!this.con.onlyRetryForSameFileName || p.key === decodedName(this.name) || p.key === key);
   }
 
   private fresh({ uploader, grant, key }: Place): Upload {
@@ -199,20 +201,27 @@ export class FileUpload {
 
   async stop(): Promise<void> {
     const { upload } = this;
-    const done = this.status === status.complete || this.status === status.aborted;
-    if (done) return;
+    const ended = this.status === status.complete || this.status === status.aborted;
     this.status = status.canceled;
     this.on.info?.("Canceling uploads...");
-    if (upload) {
+    if (ended) {
+      // As 2.1.4 does: nothing is left to abort, the object stays, and the callback is called all the same.
+      this.status = status.aborted;
+      this.on.cancelled?.();
+      return;
+    }
+    let left = "";
+    if (!upload) this.stopping.abort(); // it waits for its signer
+    else {
       if (upload.uploadId) this.on.info?.("will attempt to abort the upload");
       upload.cancel();
-      const left = await upload.result.then(() => "the upload was complete already", (e: { code: string; message: string }) => (e.code === "cancelled" ? "" : e.message));
-      if (left) this.on.error?.(`Error aborting upload: ${left}`);
+      left = await upload.result.then(() => "", (e: { code: string; message: string }) => (e.code === "cancelled" ? "" : e.message));
     }
     this.status = status.aborted;
-    this.on.cancelled?.();
+    if (left) this.on.error?.(`Error aborting upload: ${left}`);
+    else this.on.cancelled?.();
     this.end();
-    this.reject("User aborted the upload");
+    this.reject(left ? `Error aborting upload: ${left}` : "User aborted the upload");
   }
 
   // Progress.

@@ -59,6 +59,9 @@ export interface EvaporateConfig {
   partSize?: number;
   maxFileSize?: number | null;
   progressIntervalMS?: number;
+  /** Seconds between two requests to the signer are its powers, at most maxRetryBackoffSecs. */
+  retryBackoffPower?: number;
+  maxRetryBackoffSecs?: number;
   encodeFilename?: boolean;
   onlyRetryForSameFileName?: boolean;
   logging?: boolean;
@@ -99,6 +102,8 @@ export const defaults = {
   logging: true,
   maxConcurrentParts: 5,
   progressIntervalMS: 1000,
+  retryBackoffPower: 2,
+  maxRetryBackoffSecs: 300,
   encodeFilename: true,
   onlyRetryForSameFileName: false,
   signParams: {},
@@ -111,14 +116,50 @@ export const defaults = {
 export type Config = EvaporateConfig & typeof defaults;
 
 export function withOverrides(config: Config, overrides: EvaporateConfig = {}): Config {
-  const allowed = Object.entries(overrides).filter(([name]) => !immutable.includes(name));
+  const allowed = Object.entries(overrides).filter(([name, value]) => !immutable.includes(name) && value !== undefined);
   return { ...config, ...Object.fromEntries(allowed) };
+}
+
+const functions = ["customAuthMethod", "signResponseHandler", "evaporateChanged"];
+const numbers = ["maxConcurrentParts", "partSize", "maxFileSize", "progressIntervalMS", "retryBackoffPower", "maxRetryBackoffSecs"];
+const tables = ["signParams", "signHeaders"];
+
+/** What is wrong with the options, in 2.1.4's words where it has any; what is not needed any more is not asked for. */
+export function violation(config: Config): string | undefined {
+  if (!config.signerUrl && typeof config.customAuthMethod !== "function" && !config.destination) {
+    return "Option signerUrl is required unless customAuthMethod is present.";
+  }
+  if (!config.bucket) return "The AWS 'bucket' option must be present.";
+  const wrong = (names: string[], type: string, what: string): string | undefined => {
+    const name = names.find((n) => config[n] !== undefined && config[n] !== null && typeof config[n] !== type);
+    return name && `Option ${name} is ${shown(config[name])}; it must be ${what}.`;
+  };
+  return (
+    wrong(["bucket", "signerUrl", "destination"], "string", "a string") ?? wrong(functions, "function", "a function") ??
+    wrong(numbers, "number", "a number") ?? wrong(tables, "object", "an object") ?? wrongURL(config)
+  );
+}
+
+/** A wrong value, for a message: a scalar as it is, else its type. */
+function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  return typeof value === "number" ? String(value) : `of type ${typeof value}`;
+}
+
+function wrongURL(config: Config): string | undefined {
+  for (const name of ["signerUrl", "endpoint"] as const) {
+    try {
+      if (config[name]) new URL(config[name], location.href);
+    } catch {
+      return `Option ${name} is ${shown(config[name])}; it must be a URL.`;
+    }
+  }
+  return undefined;
 }
 
 const leaveOut = "leave it out: ";
 const theServers = leaveOut + "the server says where the bytes go";
 const checksums = leaveOut + "every part is signed and checked with its SHA-256";
-const retries = leaveOut + "failed requests are tried again while that may help, later and later";
 const clock = leaveOut + "the server's clock is taken";
 const stored = "leave it out: the destination's settings (acl, cache_control, metadata, …) say what objects are stored with";
 
@@ -126,8 +167,6 @@ const stored = "leave it out: the destination's settings (acl, cache_control, me
 export const meaningless: Record<string, string> = {
   readableStreams: "give a File or a Blob: it is read in slices, a part at a time",
   readableStreamPartMethod: "give a File or a Blob: it is read in slices, a part at a time",
-  retryBackoffPower: retries,
-  maxRetryBackoffSecs: retries,
   cloudfront: theServers + "; set the store's endpoint there",
   s3Acceleration: theServers + "; set the store's endpoint there",
   aws_url: theServers,

@@ -2,6 +2,7 @@
 
 import { Uploader, type UploaderOptions } from "chunksign";
 import { type Config, evaluated, type EvaporateFile, sayOnce } from "./options.ts";
+import { retried, SignerSaid } from "./retry.ts";
 
 export interface Place {
   uploader: Uploader;
@@ -16,17 +17,18 @@ export interface Place {
  * have a grant has all that is needed in it. Any other is asked through its own
  * signer, as if for a signature: server/compat/shim.go answers.
  */
-export async function placeOf(con: Config, options: EvaporateFile, file: File): Promise<Place> {
+export async function placeOf(con: Config, options: EvaporateFile, file: File, signal: AbortSignal): Promise<Place> {
   let { grant } = evaluated(con.signParams);
-  if (!grant && !con.destination) grant = await askSigner(con, options, file);
-  const { dst, key } = grant ? readGrant(grant) : { dst: con.destination!, key: undefined };
+  const asks = !grant && !con.destination;
+  if (asks) grant = await askSigner(con, options, file, signal);
+  const { dst, key } = grant || asks ? readGrant(grant) : { dst: con.destination!, key: undefined };
   return { uploader: uploaderFor(con, dst), grant, key };
 }
 
 /** A grant is a JWS (RFC 7515). Only the server can say whether it is good. */
-function readGrant(grant: string): { dst: string; key: string } {
+function readGrant(grant: string | undefined): { dst: string; key: string } {
   try {
-    const payload = atob(grant.split(".")[1]!.replace(/-/g, "+").replace(/_/g, "/"));
+    const payload = atob(grant!.split(".")[1]!.replace(/-/g, "+").replace(/_/g, "/"));
     const { dst, key } = JSON.parse(new TextDecoder().decode(Uint8Array.from(payload, (c) => c.charCodeAt(0))));
     if (typeof dst === "string" && typeof key === "string") return { dst, key };
   } catch {
@@ -74,44 +76,43 @@ function partSizeOf({ partSize: n, logging }: Config): { partSize?: number } {
   return { partSize };
 }
 
-/** Has the page's own way to its signer bring a grant. */
-async function askSigner(con: Config, options: EvaporateFile, file: File): Promise<string> {
-  const text = encodeURIComponent(`CHUNKSIGN-GRANT\n${JSON.stringify({ name: file.name, type: file.type, size: file.size, key: options.name })}`);
-  const datetime = new Date().toISOString().slice(0, 19).replace(/[-:]/g, "") + "Z";
+/** Has the page's own way to its signer bring a grant. A signal ends the wait for it. */
+async function askSigner(con: Config, options: EvaporateFile, file: File, signal: AbortSignal): Promise<string> {
+  const wanted = JSON.stringify({ name: file.name, type: file.type, size: file.size, key: options.name });
+  const text = encodeURIComponent(`CHUNKSIGN-GRANT\n${wanted}`);
   if (con.customAuthMethod) {
-    return con.customAuthMethod(evaluated(con.signParams), evaluated(con.signHeaders), text, datetime, "").catch((reason: unknown) => {
+    try {
+      return await con.customAuthMethod(evaluated(con.signParams), evaluated(con.signHeaders), text, datetimeNow(), "");
+    } catch (reason) {
       throw new PageRefused(reason);
-    });
+    }
   }
+  const datetime = datetimeNow();
+  const answer = await retried(con, () => getFromSigner(con, options, text, datetime), {
+    signal,
+    warn: (e) => options.warn?.("Error in ", "initiate", e.status ? `Signature fetch returned status: ${e.status}` : e.message),
+  });
+  return con.signResponseHandler ? con.signResponseHandler(answer, text, datetime) : answer;
+}
+
+const datetimeNow = (): string => `${new Date().toISOString().slice(0, 19).replace(/[-:]/g, "")}Z`;
+
+function getFromSigner(con: Config, options: EvaporateFile, text: string, datetime: string): Promise<string> {
   const query = Object.entries(evaluated(con.signParams)).map(([name, v]) => `&${encodeURIComponent(name)}=${encodeURIComponent(v)}`);
   const url = `${con.signerUrl}?to_sign=${text}&datetime=${datetime}${query.join("")}`;
-  const answer = await new Promise<string>((resolve, reject) => {
+  return new Promise<string>((resolve, reject) => {
     const xhr = new XMLHttpRequest();
     xhr.withCredentials = con.xhrWithCredentials;
     xhr.onload = () => (xhr.status === 200 ? resolve(xhr.responseText) : reject(new SignerSaid(xhr.status, xhr.responseText)));
-    xhr.onerror = () => reject(new SignerSaid(0, "transport error"));
+    xhr.onerror = () => reject(new SignerSaid(0, "authorizedSend transport error"));
     xhr.open("GET", url);
     for (const [name, value] of Object.entries(evaluated(con.signHeaders))) xhr.setRequestHeader(name, value);
     options.beforeSigner?.(xhr, url);
     xhr.send();
   });
-  return con.signResponseHandler ? con.signResponseHandler(answer, text, datetime) : answer;
 }
 
 /** The page's customAuthMethod said no, in words of its own: `add` rejects with them. */
 export class PageRefused {
   constructor(readonly reason: unknown) {}
-}
-
-/** The page's signer said no, in a problem body or otherwise. */
-export class SignerSaid extends Error {
-  constructor(readonly status: number, body: string) {
-    let detail = body;
-    try {
-      ({ detail } = JSON.parse(body) as { detail: string });
-    } catch {
-      // then it is what it is
-    }
-    super(detail);
-  }
 }
