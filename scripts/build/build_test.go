@@ -27,6 +27,7 @@ func tinyTree(t *testing.T) string {
 		"web/src/shared.ts":    `export const both: string = "both";`,
 		"web/src/index.ts":     `declare const WORKER_JS: string; export const worker = new URL(WORKER_JS, import.meta.url);`,
 		"web/src/evaporate.ts": `import { worker } from "chunksign"; export default worker;`,
+		"web/src/s3direct.ts":  `import { both } from "./shared.ts"; document.title = both; void import(document.title);`,
 		"web/demo/demo.ts":     `import { worker } from "chunksign"; console.log(worker);`,
 		"web/demo/demo.css":    `body { background: url(dot.svg) }`,
 		"web/demo/dot.svg":     `<svg xmlns="http://www.w3.org/2000/svg"/>`,
@@ -99,6 +100,9 @@ func TestBuild(t *testing.T) {
 	shim := follow("evaporate.js", `export \* from "\./(\S+)"; export \{ default \} from`)
 	if used := follow(shim, `from"\./(chunksign-\w+\.js)"`); used != library {
 		t.Errorf("evaporate.js uses %s, the demo %s", used, library)
+	}
+	if widget := files["s3direct.js"]; strings.Contains(widget, "export") || strings.Contains(widget, `from"`) || !strings.Contains(widget, "import(") {
+		t.Errorf("s3direct.js is no classic script that imports at run time: %s", widget)
 	}
 	worker := follow(library, `"(worker-\w+\.js)"`)
 	core := follow(worker, `"(core-\w+\.wasm)"`)

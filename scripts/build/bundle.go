@@ -31,20 +31,54 @@ type Script struct {
 // Script bundles the entry at source, a slash path in the tree, as name-HASH.js
 // (or .css). Modules are ES modules for ES2022; import() makes chunks.
 func (b Bundler) Script(source, name string) (Script, error) {
+	options, err := b.options(source, name)
+	if err != nil {
+		return Script{}, err
+	}
+	options.Splitting = true
+	options.Format = api.FormatESModule
+	result := api.Build(options)
+	if err := failed(result); err != nil {
+		return Script{}, err
+	}
+	return sortOutputs(result, source)
+}
+
+// Classic bundles the entry at source as one script for <script src> without
+// type=module, under a name that stays: such pages name the file themselves. Its
+// import() of a URL made at run time stays one.
+func (b Bundler) Classic(source, name string) (File, error) {
+	options, err := b.options(source, name)
+	if err != nil {
+		return File{}, err
+	}
+	options.Format = api.FormatIIFE
+	options.EntryNames = "[name]"
+	options.Sourcemap = api.SourceMapNone
+	result := api.Build(options)
+	if err := failed(result); err != nil {
+		return File{}, err
+	}
+	if n := len(result.OutputFiles); n != 1 {
+		return File{}, fmt.Errorf("esbuild made %d files of %s; a classic script must be one", n, source)
+	}
+	return File{Name: name + ".js", Path: name + ".js", Data: result.OutputFiles[0].Contents}, nil
+}
+
+// options are what every bundle is made with.
+func (b Bundler) options(source, name string) (api.BuildOptions, error) {
 	define := map[string]string{}
 	for identifier, value := range b.Define {
 		quoted, err := json.Marshal(value)
 		if err != nil {
-			return Script{}, err
+			return api.BuildOptions{}, err
 		}
 		define[identifier] = string(quoted)
 	}
-	result := api.Build(api.BuildOptions{
+	return api.BuildOptions{
 		EntryPointsAdvanced: []api.EntryPoint{{InputPath: "./" + source, OutputPath: name}},
 		AbsWorkingDir:       b.Tree,
 		Bundle:              true,
-		Splitting:           true,
-		Format:              api.FormatESModule,
 		Platform:            api.PlatformBrowser,
 		Target:              api.ES2022,
 		MinifySyntax:        true,
@@ -63,12 +97,16 @@ func (b Bundler) Script(source, name string) (Script, error) {
 		Sourcemap:  api.SourceMapExternal,
 		Metafile:   true,
 		LogLevel:   api.LogLevelSilent,
-	})
-	if len(result.Errors) > 0 {
-		lines := api.FormatMessages(result.Errors, api.FormatMessagesOptions{Kind: api.ErrorMessage})
-		return Script{}, errors.New(strings.TrimSpace(strings.Join(lines, "")))
+	}, nil
+}
+
+// failed returns esbuild's errors, nil where there are none.
+func failed(result api.BuildResult) error {
+	if len(result.Errors) == 0 {
+		return nil
 	}
-	return sortOutputs(result, source)
+	lines := api.FormatMessages(result.Errors, api.FormatMessagesOptions{Kind: api.ErrorMessage})
+	return errors.New(strings.TrimSpace(strings.Join(lines, "")))
 }
 
 // metafile is the part of esbuild's that says who needs whom.

@@ -30,7 +30,7 @@ func hashed(name string, data []byte) File {
 }
 
 // manifest lists the hashed files: what it lists never changes under its name,
-// and what it does not list (index.html, chunksign.js, evaporate.js, itself) may. Sizes are in
+// and what it does not list (index.html, chunksign.js, evaporate.js, s3direct.js, itself) may. Sizes are in
 // bytes; gzip and brotli are absent where there is no such file. The second file
 // of a name is listed by its path.
 func manifest(lists ...[]File) (File, error) {
@@ -57,7 +57,7 @@ func manifest(lists ...[]File) (File, error) {
 // ours matches every name that writeDist has ever written: hashed ones (twelve
 // hex digits of ours, or esbuild's eight letters), the stable ones, and
 // temporary ones that a kill left.
-var ours = regexp.MustCompile(`^(\.tmp-\d+|(.+-([0-9a-f]{12}|[0-9A-Z]{8})\.[a-z0-9]+|index\.html|chunksign\.js|evaporate\.js|manifest\.json)(\.map)?(\.br|\.gz)?)$`)
+var ours = regexp.MustCompile(`^(\.tmp-\d+|(.+-([0-9a-f]{12}|[0-9A-Z]{8})\.[a-z0-9]+|index\.html|chunksign\.js|evaporate\.js|s3direct\.js|manifest\.json)(\.map)?(\.br|\.gz)?)$`)
 
 // writeDist makes dir hold exactly files, and .gitkeep where there is one. At no
 // moment does a file refer to one that is not there: hashed names come first, so

@@ -8,12 +8,13 @@
 // scripts/tinygo set it up) the modules are several times smaller.
 //
 // Each stage names what it makes by its content and hands the names to the
-// next, so that every file but four never changes under its name:
+// next, so that every file but five never changes under its name:
 //
 //	wasm/core, wasm/keeper → core-HASH.wasm, keeper-HASH.wasm   (compiler.go)
 //	web/src/worker.ts      → worker-HASH.js                     (bundle.go)
 //	web/src/index.ts       → chunksign-HASH.js                  (bundle.go)
 //	web/src/evaporate.ts   → evaporate-HASH.js, over the library
+//	web/src/s3direct.ts    → s3direct.js, a classic script that loads evaporate.js
 //	web/demo/              → demo-HASH.js, .css, index.html     (page.go)
 //	                         chunksign.js, evaporate.js, the stable entries
 //	                         manifest.json: name → file, sizes  (dist.go)
@@ -92,7 +93,7 @@ type Built struct {
 	Later  []File // what the library loads after that, or only on demand
 	Shim   []File // EvaporateJS's interface, for pages that import it
 	Page   []File // the demo's hashed files
-	Stable []File // index.html, chunksign.js, evaporate.js, manifest.json
+	Stable []File // index.html, chunksign.js, evaporate.js, s3direct.js, manifest.json
 	Maps   []File
 }
 
@@ -128,6 +129,10 @@ func build(ctx context.Context, tree string, compiler Compiler, cache Cache, log
 	if err != nil {
 		return Built{}, err
 	}
+	widget, err := bundler.Classic("web/src/s3direct.ts", "s3direct")
+	if err != nil {
+		return Built{}, err
+	}
 	page, err := bundler.Page("web/demo/index.html")
 	if err != nil {
 		return Built{}, err
@@ -142,6 +147,7 @@ func build(ctx context.Context, tree string, compiler Compiler, cache Cache, log
 			page.HTML,
 			{Name: "chunksign.js", Path: "chunksign.js", Data: []byte(`export * from "./` + library.Entry.Path + `";` + "\n")},
 			{Name: "evaporate.js", Path: "evaporate.js", Data: []byte(`export * from "./` + shim.Entry.Path + `"; export { default } from "./` + shim.Entry.Path + `";` + "\n")},
+			widget,
 		},
 		Maps: unique(library.Maps, worker.Maps, shim.Maps, page.Maps),
 	}
