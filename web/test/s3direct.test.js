@@ -159,6 +159,9 @@ test("what is refused is alerted in the view's words, as by the original, and ne
   }
   const signing = "get_aws_v4_signature";
   assert.deepEqual(await refused(signing, { status: 403, body: '{"error": "Permission denied."}' }), ["Permission denied."]);
+  for (const status of [400, 404, 500]) {
+    assert.deepEqual(await refused(signing, { status, body: '{"error": "AWS credentials config missing."}' }), ["AWS credentials config missing."]);
+  }
   assert.deepEqual(await refused(signing, html(403)), ["The signer answered with status 403"]);
   for (const body of ["{}", "", '{"s3ObjKey": ""}', '{"s3ObjKey": 7}', "null"]) {
     const [text] = await refused(signing, { status: 200, body });
@@ -181,6 +184,7 @@ test("a signing view that is being deployed ends nothing; the token and the fiel
       if (!url.startsWith("/s3direct/")) return undefined;
       tokens.push(headers["x-csrftoken"]);
       const status = url.includes("get_aws_v4_signature") ? refusals.shift() : undefined;
+      if (status === 503) return { status, body: '{"error": "The store does not answer."}' };
       return status === undefined ? undefined : { status, type: "text/html", body: "<h1>Bad Gateway</h1>" };
     },
   });

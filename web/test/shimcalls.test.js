@@ -1,11 +1,23 @@
 // What EvaporateJS 2.1.4's own tests say of its calls and callbacks, of the shim with a real store.
 
 import assert from "node:assert/strict";
-import { readdir, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openDemo, orphanParts, randomFile, stage, until } from "./harness.js";
+import { entries } from "./originals/classified.js";
 import { changeImport, choose, names, upload } from "./widget.js";
+
+test("what originals/classified.js refers to is there: tests of ours, and rows of docs/migrate.md", async () => {
+  const folder = new URL(".", import.meta.url);
+  const files = (await readdir(folder)).filter((name) => name.endsWith(".test.js"));
+  const tests = (await Promise.all(files.map((name) => readFile(new URL(name, folder), "utf8")))).join("\n");
+  const page = await readFile(new URL("../../docs/migrate.md", folder), "utf8");
+  for (const entry of entries) {
+    if ("by" in entry) assert.ok(tests.includes(`test("${entry.by}"`) || tests.includes(`test(\`${entry.by}\``), entry.by);
+    else assert.ok(page.includes(`\n| ${entry.row} | `), entry.row);
+  }
+});
 
 test("two files are added at once, each with its own id, bucket and outcome; evaporateChanged ends at 0", async (t) => {
   const s = await stage(t);
@@ -94,35 +106,38 @@ test("an upload is cancelled while it is paused", async (t) => {
   assert.deepEqual(await orphanParts(s.data), []);
 });
 
-test("an unfinished upload that the store has no longer is begun anew", async (t) => {
-  const s = await stage(t);
-  const page = await openDemo(s);
-  await changeImport(page);
-  const file = await randomFile(s.tmp, "a.bin", 40 << 20);
-  await choose(page, file.path);
-  await slowly(page);
-  const first = upload(page, "view", { partSize: 5 << 20 }).then(() => assert.fail("it was not to end"), () => undefined);
-  const other = await openDemo(s);
-  await until("the journal has the upload, and the store parts", async () => {
-    const pending = await other.evaluate(async () => {
-      const { Uploader } = await import(/** @type {string} */ ("/chunksign/chunksign.js"));
-      return (await new Uploader({ destination: "demo-s3direct" }).pending()).length;
+for (const [lost, what] of /** @type {const} */ ([["upload", /\.sgwtmp\/multipart\/[^/]+$/], ["parts", /\.sgwtmp\/multipart\/[^/]+\/[^/]+\/\d+$/]])) {
+  test(`an unfinished upload whose ${lost} the store has no longer is sent anew`, async (t) => {
+    const s = await stage(t);
+    const page = await openDemo(s);
+    await changeImport(page);
+    const file = await randomFile(s.tmp, "a.bin", 40 << 20);
+    await choose(page, file.path);
+    await slowly(page);
+    const first = upload(page, "view", { partSize: 5 << 20 }).then(() => assert.fail("it was not to end"), () => undefined);
+    const other = await openDemo(s);
+    await until("the journal has the upload, and the store parts", async () => {
+      const pending = await other.evaluate(async () => {
+        const { Uploader } = await import(/** @type {string} */ ("/chunksign/chunksign.js"));
+        return (await new Uploader({ destination: "demo-s3direct" }).pending()).length;
+      });
+      return pending === 1 && (await orphanParts(s.data)).length > 0;
     });
-    return pending === 1 && (await orphanParts(s.data)).length > 0;
+    await page.close();
+    await first;
+    for (const name of await readdir(s.data, { recursive: true })) {
+      if (what.test(name)) await rm(join(s.data, name), { recursive: true });
+    }
+    assert.deepEqual(await orphanParts(s.data), []);
+    await changeImport(other);
+    await choose(other, file.path);
+    const done = await upload(other, "view", { partSize: 5 << 20 });
+    assert.equal(done.refused, "");
+    assert.equal(await s.stored(done.key), file.sha256);
+    assert.notEqual(done.key, done.params.object_key, "the key is that of the first page, as in 2.1.4");
+    assert.deepEqual(names(done.calls, "progress", "info", "nameChanged", "warn", "uploadInitiated"), ["started", "complete"]);
   });
-  await page.close();
-  await first;
-  for (const name of await readdir(s.data, { recursive: true })) {
-    if (/\.sgwtmp\/multipart\/[^/]+$/.test(name)) await rm(join(s.data, name), { recursive: true });
-  }
-  assert.deepEqual(await orphanParts(s.data), []);
-  await changeImport(other);
-  await choose(other, file.path);
-  const done = await upload(other, "view", { partSize: 5 << 20 });
-  assert.equal(done.refused, "");
-  assert.equal(await s.stored(done.key), file.sha256);
-  assert.deepEqual(names(done.calls, "progress", "info", "nameChanged", "warn", "uploadInitiated"), ["started", "complete"]);
-});
+}
 
 /** Slows the page's uploads down, so that a test can act in the middle of one. */
 const slowly = (/** @type {import("puppeteer-core").Page} */ page) =>

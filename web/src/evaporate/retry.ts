@@ -2,8 +2,10 @@
 
 /** The page's signer refused, in a problem body (RFC 9457), in django-s3direct's words or otherwise. */
 export class SignerSaid extends Error {
-  /** The problem's code; "" where the reply is not one of this server's. */
+  /** The problem's code; "" where the reply has none. */
   readonly code: string;
+  /** The reply is in the words of django-s3direct's views, `{"error": …}`. */
+  private readonly inViewsWords: boolean;
 
   constructor(
     /** 0: there was no reply. */
@@ -19,6 +21,7 @@ export class SignerSaid extends Error {
     const words = [said.error, said.detail].find((text) => typeof text === "string" && text !== "");
     super(words === undefined ? `The signer answered with status ${status}` : String(words));
     this.code = typeof said.code === "string" ? said.code : "";
+    this.inViewsWords = typeof said.error === "string";
     if (status === 0) this.message = body;
   }
 
@@ -29,10 +32,11 @@ export class SignerSaid extends Error {
    * read it, would repeat such a request for ever.
    */
   get mayPass(): boolean {
-    const { status, code } = this;
+    const { status, code, inViewsWords } = this;
     if (status === 401 || status === 403) return false;
-    if (status === 404) return code !== "destination_unknown";
-    return code === "" || status === 0 || status === 408 || status === 425 || status === 429 || status >= 500;
+    if (status === 0 || status === 408 || status === 425 || status === 429 || status > 500) return true;
+    if (status === 404 || status === 500) return code === "" ? !inViewsWords : code !== "destination_unknown";
+    return code === "" && !inViewsWords;
   }
 }
 
