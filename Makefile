@@ -94,6 +94,13 @@ ON_ENGINES := TestAttacks|TestEngine|TestUploadWhileANodeIsKilled|TestPresigned
 .PHONY: test-engines
 test-engines: setup-engines build $(ENGINES:%=test-engine-%) ## MinIO on four nodes, and Ceph, each with a real STS, set up by scripts/engine
 
+# The libraries that this replaces, as people run them: their checkouts are given, and nothing of them is kept here.
+.PHONY: test-originals
+test-originals: ## S3DIRECT=path EVAPORATE=path: django-s3direct's example project and EvaporateJS, of checkouts
+	@scripts/originals check
+	@$(MAKE) --no-print-directory setup build
+	scripts/originals
+
 .PHONY: setup-engines
 setup-engines:
 	scripts/setup engines
