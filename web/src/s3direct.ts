@@ -58,6 +58,7 @@ class Widget {
     this.field = this.find(".file-url");
     this.input = this.find(".file-input");
     this.show(this.field.value === "" ? "form" : "link");
+    this.input.value = ""; // Firefox keeps it over a reload, and choosing the same file again would change nothing
     this.input.addEventListener("change", () => void this.chosen());
     this.find(".file-remove").addEventListener("click", (e) => {
       e.preventDefault();
