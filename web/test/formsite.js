@@ -26,6 +26,9 @@ export const markup = ({ name, dest = "demo-s3direct", value = "" }) => `
   <div class="progress progress-striped active"><div class="bar"></div><a href="#cancel" class="cancel-button">&times;</a></div>
 </div>`;
 
+/** What docs/migrate.md has for a static file in the place of the original's. */
+const override = 'document.head.append(Object.assign(document.createElement("script"), { src: "/chunksign/s3direct.js" }));';
+
 /** @param {Field[]} fields */
 const form = (fields) => `<!doctype html><html><head><meta charset="utf-8"><title>form</title>
 <script src="/static/s3direct/dist/index.js"></script></head><body>
@@ -36,7 +39,7 @@ const form = (fields) => `<!doctype html><html><head><meta charset="utf-8"><titl
  * The site, its server and a browser. `answer` may answer a request in the server's place.
  *
  * @param {import("node:test").TestContext} t
- * @param {{ answer?: (url: string, headers: import("node:http").IncomingHttpHeaders) => Answer | undefined, included?: "proxied" | "redirected" }} [options]
+ * @param {{ answer?: (url: string, headers: import("node:http").IncomingHttpHeaders) => Answer | undefined, included?: "proxied" | "redirected" | "overridden" }} [options]
  *   how index.js comes to be ours
  */
 export async function formSite(t, { answer, included = "proxied" } = {}) {
@@ -55,6 +58,10 @@ export async function formSite(t, { answer, included = "proxied" } = {}) {
     const isScript = url === "/static/s3direct/dist/index.js";
     if (isScript && included === "redirected") {
       outgoing.writeHead(302, { Location: "/chunksign/s3direct.js" }).end();
+      return;
+    }
+    if (isScript && included === "overridden") {
+      outgoing.writeHead(200, { "Content-Type": "text/javascript" }).end(override);
       return;
     }
     const to = new URL(isScript ? "/chunksign/s3direct.js" : url, target);
