@@ -294,9 +294,11 @@ func (w *wiring) views(service *destination.Service, h *httpapi.Config) error {
 	if err != nil {
 		return err
 	}
-	v := &compat.Views{Service: service, Held: held, Sealed: sealed, Now: time.Now}
-	view := func(method, path string, serve func(http.ResponseWriter, *http.Request, compat.Who) error) httpapi.View {
-		return httpapi.View{Method: method, Path: path, Serve: func(w http.ResponseWriter, r *http.Request, who func() (destination.Principal, error)) error {
+	v := &compat.Views{Service: service, Held: held, Sealed: sealed, Logger: h.Logger, Now: time.Now}
+	type problem = func(w http.ResponseWriter, status int, detail, code, requestID string)
+	type serves = func(http.ResponseWriter, *http.Request, compat.Who) error
+	view := func(method, path string, serve serves, problem problem) httpapi.View {
+		return httpapi.View{Method: method, Path: path, Problem: problem, Serve: func(w http.ResponseWriter, r *http.Request, who func() (destination.Principal, error)) error {
 			return serve(w, r, who)
 		}}
 	}
@@ -307,9 +309,9 @@ func (w *wiring) views(service *destination.Service, h *httpapi.Config) error {
 		return nil, nil
 	}
 	h.Views = []httpapi.View{
-		view("POST", "/s3direct/get_upload_params/", v.UploadParams),
-		view("POST", "/s3direct/get_aws_v4_signature/", v.Signature),
-		view("GET", "/evaporate/sign", v.Evaporate),
+		view("POST", "/s3direct/get_upload_params/", v.UploadParams, compat.Problem),
+		view("POST", "/s3direct/get_aws_v4_signature/", v.Signature, compat.Problem),
+		view("GET", "/evaporate/sign", v.Evaporate, nil),
 	}
 	return nil
 }

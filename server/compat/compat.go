@@ -5,7 +5,8 @@
 //	evaporate.go  GET /evaporate/sign: EvaporateJS's signer
 //	canonical.go  which canonical requests it signs
 //	sealed.go     the session that comes with a grant, sealed, for that signer
-//	held.go       the session that the first view leaves with the page for the signers
+//	held.go       the session's secret, which the first view leaves with the page for the signers
+//	python.go     replies as Python writes them
 //	tosign.go     what a string to sign must be
 //	shim.go       a grant instead of a signature, for pages that have the EvaporateJS shim
 //
@@ -19,8 +20,7 @@
 package compat
 
 import (
-	"encoding/json"
-	"net/http"
+	"log/slog"
 	"time"
 
 	"github.com/chunksign/chunksign/server/destination"
@@ -34,25 +34,9 @@ type Views struct {
 	Service *destination.Service
 	Held    *destination.Box // for the cookies, of its own purpose
 	Sealed  *destination.Box // for ForEvaporate, of another
+	Logger  *slog.Logger
 	Now     func() time.Time
 }
 
 // maxForm is what a request may hold, in bytes.
 const maxForm = 64 << 10
-
-// say answers in django-s3direct's form.
-func say(w http.ResponseWriter, status int, v any) error {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = w.Write(text) // an error here is a client that has gone
-	return nil
-}
-
-func refuse(w http.ResponseWriter, status int, text string) error {
-	return say(w, status, map[string]string{"error": text})
-}

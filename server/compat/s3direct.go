@@ -43,33 +43,29 @@ func (v *Views) UploadParams(w http.ResponseWriter, r *http.Request, who Who) er
 	}
 	u, err := v.Service.Grant(r.Context(), p, d.Name, f)
 	if err != nil {
-		return v.refusal(w, d, f, err)
+		return v.refusal(w, r, d, p, f, err)
 	}
 	if u.Exists != nil || u.MayExist && !d.Overwrite {
 		return refuse(w, http.StatusBadRequest, "There is a file of this name already; give yours another.")
 	}
-	// The signer is not told which session a request is of, so all that a page
-	// has under way is signed with the last. One that is good for a while stays.
-	session := held{u.Session.AccessKeyID, u.Session.SecretAccessKey, u.Session.SessionToken, u.Session.Expires}
-	if before, ok := v.holds(r, d, p); ok && before.Expires.Sub(v.Now()) >= d.Duration/2 {
-		session = before
+	// The signer cannot tell which session a request is of, so all that a page
+	// uploads to a destination is signed with the last. Within a replica that is
+	// one session until half of its duration is over.
+	v.hold(w, r, d, p, held{u.Session.SecretAccessKey, u.Session.Expires})
+	out := []member{
+		{"object_key", u.Grant.Key}, {"access_key_id", u.Session.AccessKeyID}, {"session_token", u.Session.SessionToken},
+		{"region", d.Store.Region}, {"bucket", d.Bucket}, {"endpoint", d.Store.BaseURL()}, {"acl", d.Object.ACL},
+		{"allow_existence_optimization", false}, // a session may look at nothing
 	}
-	if err := v.hold(w, r, d, p, session); err != nil {
-		return err
-	}
-	out := map[string]any{
-		"object_key": u.Grant.Key, "access_key_id": session.AccessKeyID, "session_token": session.SessionToken,
-		"region": d.Store.Region, "bucket": d.Bucket, "endpoint": d.Store.BaseURL(), "acl": d.Object.ACL,
-		"allow_existence_optimization": false, // a session may look at nothing
-	}
-	for name, value := range map[string]string{
-		"content_disposition": d.Object.ContentDisposition, "cache_control": d.Object.CacheControl, "server_side_encryption": d.Object.Encryption,
+	for _, optional := range []member{
+		{"content_disposition", d.Object.ContentDisposition}, {"cache_control", d.Object.CacheControl},
+		{"server_side_encryption", d.Object.Encryption},
 	} {
-		if value != "" {
-			out[name] = value
+		if optional.value != "" {
+			out = append(out, optional)
 		}
 	}
-	return say(w, http.StatusOK, out)
+	return say(w, http.StatusOK, out...)
 }
 
 // Signature is django-s3direct's view get_aws_v4_signature.
@@ -93,9 +89,9 @@ func (v *Views) Signature(w http.ResponseWriter, r *http.Request, who Who) error
 	if strings.HasPrefix(text, askForGrant) {
 		f, token, err := v.grantAsked(r, d, p, text)
 		if err != nil {
-			return v.refusal(w, d, f, err)
+			return v.refusal(w, r, d, p, f, err)
 		}
-		return say(w, http.StatusOK, map[string]string{"s3ObjKey": token})
+		return say(w, http.StatusOK, member{"s3ObjKey", token})
 	}
 	session, ok := v.holds(r, d, p)
 	if !ok {
@@ -105,11 +101,12 @@ func (v *Views) Signature(w http.ResponseWriter, r *http.Request, who Who) error
 	if err != nil {
 		return refuse(w, http.StatusBadRequest, err.Error())
 	}
-	return say(w, http.StatusOK, map[string]string{"s3ObjKey": session.sign(d, s)})
+	return say(w, http.StatusOK, member{"s3ObjKey", session.sign(d, s)})
 }
 
 func (h held) sign(d *destination.Destination, s toSign) string {
-	signer := sigv4.New(sigv4.Credentials{AccessKeyID: h.AccessKeyID, SecretAccessKey: h.SecretAccessKey}, d.Store.Region)
+	// A string to sign does not name the access key.
+	signer := sigv4.New(sigv4.Credentials{SecretAccessKey: h.secretAccessKey}, d.Store.Region)
 	return signer.Signature(s.text, s.at)
 }
 
@@ -135,7 +132,9 @@ func (v *Views) permitted(w http.ResponseWriter, r *http.Request, name string, f
 
 // refusal says in the view's words why there is no grant. Its client shows them
 // for 400, 403 and 500.
-func (v *Views) refusal(w http.ResponseWriter, d *destination.Destination, f destination.File, err error) error {
+func (v *Views) refusal(
+	w http.ResponseWriter, r *http.Request, d *destination.Destination, p destination.Principal, f destination.File, err error,
+) error {
 	var e *destination.Error
 	if !errors.As(err, &e) {
 		return err
@@ -148,6 +147,7 @@ func (v *Views) refusal(w http.ResponseWriter, d *destination.Destination, f des
 	case e.Code == destination.NotAllowed, e.Code == destination.ClaimMissing:
 		return refuse(w, http.StatusForbidden, "Permission denied.")
 	case e.Code == destination.StoreRefused:
+		v.Logger.ErrorContext(r.Context(), "request failed", "requestId", p.Via.ID, "code", e.Code, "error", e.Err)
 		return refuse(w, http.StatusInternalServerError, "AWS credentials config missing.")
 	case e.Field == "name", e.Field == "to_sign", e.Code == destination.KeyTooLong:
 		return refuse(w, http.StatusBadRequest, e.Detail)

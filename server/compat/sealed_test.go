@@ -2,9 +2,6 @@ package compat
 
 import (
 	"encoding/json"
-	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
@@ -115,53 +112,3 @@ func TestWhereNothingIsSealed(t *testing.T) {
 		}
 	}
 }
-
-// The cookies of the first view: in pieces, for their principal and destination only.
-func TestCookies(t *testing.T) {
-	_, d := at(destination.Store{Region: "us-east-1"}, "b")
-	p := destination.Principal{ID: "p"}
-	for _, size := range []int{100, 6000} {
-		v := views(t)
-		session := held{"ASIAEXAMPLE", aSession.SecretAccessKey, strings.Repeat("t", size), noon.Add(time.Minute)}
-		w := httptest.NewRecorder()
-		ask := httptest.NewRequest("POST", "/s3direct/get_upload_params/", nil)
-		ask.Header.Set("Origin", "https://app.example.com")
-		if err := v.hold(w, ask, d, p, session); err != nil {
-			t.Fatal(err)
-		}
-		next := httptest.NewRequest("GET", "/evaporate/sign", nil)
-		for _, c := range w.Result().Cookies() {
-			if !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode || len(c.Value) > cookiePiece || c.Path != "/evaporate/" && c.Path != "/s3direct/" {
-				t.Errorf("%v", c)
-			}
-			if strings.Contains(c.Value, session.SecretAccessKey) {
-				t.Error("a cookie holds the secret")
-			}
-			if c.Path == "/evaporate/" {
-				next.AddCookie(c)
-			}
-		}
-		if got, ok := v.holds(next, d, p); !ok || got != session {
-			t.Errorf("%d bytes of token: %+v, %v", size, got, ok)
-		}
-		other := *d
-		other.Name = "other"
-		for what, ok := range map[string]bool{
-			"somebody else": second(v.holds(next, d, destination.Principal{ID: "q"})), "another destination": second(v.holds(next, &other, p)),
-			"without it": second(v.holds(httptest.NewRequest("GET", "/", nil), d, p)),
-		} {
-			if ok {
-				t.Errorf("%s holds the session", what)
-			}
-		}
-		v.Now = func() time.Time { return noon.Add(time.Minute) }
-		if second(v.holds(next, d, p)) {
-			t.Error("the session is held beyond its end")
-		}
-	}
-	if err := views(t).hold(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil), d, p, held{SessionToken: strings.Repeat("t", 20000)}); err == nil || strings.Contains(fmt.Sprint(err), "ttt") {
-		t.Errorf("a token that no cookies hold: %v", err)
-	}
-}
-
-func second(_ held, ok bool) bool { return ok }

@@ -26,6 +26,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -88,6 +89,21 @@ type Config struct {
 type View struct {
 	Method, Path string
 	Serve        func(w http.ResponseWriter, r *http.Request, who func() (destination.Principal, error)) error
+
+	// Problem writes what would be a problem's body otherwise, whatever refused the
+	// request, for clients that know no problems; nil for the usual. Headers are set.
+	Problem func(w http.ResponseWriter, status int, detail, code, requestID string)
+}
+
+// viewAt is the view whose folder a path is in, nil for none: what is asked for
+// below it is asked for by its clients.
+func (a *api) viewAt(at string) *View {
+	for i := range a.Views {
+		if dir := path.Dir(strings.TrimSuffix(a.Views[i].Path, "/")) + "/"; strings.HasPrefix(at, dir) {
+			return &a.Views[i]
+		}
+	}
+	return nil
 }
 
 type api struct {

@@ -134,6 +134,10 @@ func (a *api) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 		wait := cmp.Or(e.RetryAfter, retryAfter)
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
+	if view := a.viewAt(r.URL.Path); view != nil && view.Problem != nil {
+		view.Problem(w, p.status, cmp.Or(b.Detail, p.title), string(b.Code), id)
+		return
+	}
 	w.WriteHeader(p.status)
 	json.NewEncoder(w).Encode(b) //nolint:errcheck // the client is gone
 }

@@ -21,7 +21,7 @@ func TestViewsAnswerThePagesOwnCode(t *testing.T) {
 	}
 	h, err := New(Config{
 		Service: &destination.Service{}, Auth: signIn(anybody), Origins: []string{"https://app.example.com"}, Cookies: true,
-		Views:  []View{{"GET", "/signer", serve}, {"POST", "/form", serve}},
+		Views:  []View{{Method: "GET", Path: "/signer", Serve: serve}, {Method: "POST", Path: "/form", Serve: serve}},
 		Static: fstest.MapFS{}, Logger: slog.New(slog.DiscardHandler), Now: time.Now, NewID: func() string { return "id" },
 	})
 	if err != nil {
