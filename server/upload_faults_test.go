@@ -213,7 +213,7 @@ func TestUploadOfAFileThatChanges(t *testing.T) {
 		{"shrinks", "its size changed from 67108864 to 1 bytes", func(path string) error { return os.Truncate(path, 1) }},
 		{"goes", "it was removed or moved", os.Remove},
 	} {
-		file := r.file(change.name, 64<<20, 1)
+		file := r.file(change.name+".bin", 64<<20, 1)
 		p := r.command(file, "-destination", "demo", "-part-size", "5MiB", "-json")
 		r.at(aPart, 2, func() {
 			if err := change.do(file); err != nil {
