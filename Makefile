@@ -117,6 +117,7 @@ fuzz: ## sigv4 against the AWS SDK's signer, the configuration, every HTTP handl
 	go test ./wasm/sigv4 $(FUZZ) -fuzz FuzzAgainstSDK
 	go test ./server/config $(FUZZ) -fuzz FuzzParse
 	go test ./server $(FUZZ) -fuzz FuzzHandlers
+	go test ./server/compat $(FUZZ) -fuzz FuzzCanonical
 	go test ./server/devstore $(FUZZ) -fuzz FuzzFront
 
 .PHONY: bench
