@@ -114,7 +114,7 @@ export async function exampleSite(t) {
   const port = Number(new URL(store.url).port);
   const sts = (await portsBeside(port)).find((p) => p !== port && p !== port + 1);
 
-  const destination = { store: "s", bucket: "demo", content_length: "0..5TB", scope: "prefix" };
+  const destination = { store: "s", bucket: "demo", content_length: "0..5TB", scope: "prefix", compat: ["s3direct"] };
   const images = { content_types: ["image/jpeg", "image/png"], content_length: "5000B..20MB" };
   const config = join(tmp, "c.yaml"); // JSON is YAML
   await writeFile(config, JSON.stringify({
