@@ -160,13 +160,15 @@ func (e *examiner) probe(ctx context.Context, d *destination.Destination) (*prob
 		return nil, err
 	}
 	var session destination.Session
-	text := ""
+	text, narrower := "", ""
 	if d.Store.STS.RoleARN == "" {
 		session, err = e.signer.Own(ctx, d.Store)
-	} else if text, err = policy.Session(rights); err == nil {
+	} else if text, narrower, err = destination.PolicyWriter(policy.Session).Both(rights); err == nil {
 		var tags []destination.SetTag
 		if tags, err = d.SessionTags(who); err == nil {
-			session, err = e.Issue(ctx, destination.SessionRequest{Store: d.Store, Principal: doctorName, Policy: text, Duration: d.Duration, Tags: tags})
+			session, err = e.Issue(ctx, destination.SessionRequest{
+				Store: d.Store, Principal: doctorName, Policy: text, Narrower: narrower, Duration: d.Duration, Tags: tags,
+			})
 		}
 	}
 	if err != nil {

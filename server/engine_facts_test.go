@@ -112,10 +112,6 @@ var facts = []fact{
 		h := w.send(session, "PUT", "/media/fact/other", "", map[string]string{"Origin": "https://app.example.com"}, "x")
 		return word(strings.Contains(h.text, "Access-Control-Allow-Origin"), "yes", "no: it has no CORS headers")
 	}},
-	{"A destination's `acl`", func(w *world, _ aws.Credentials) string {
-		h := w.send(w.s3Engine.own, "PUT", "/media/fact/own", "acl=", map[string]string{"X-Amz-Acl": "private"}, "")
-		return word(h.status < 300, "works", "none: the header does nothing")
-	}},
 	{"Who reads what a page puts with `x-amz-acl: public-read`", func(w *world, session aws.Credentials) string {
 		w.send(session, "PUT", "/media/fact/own", "", map[string]string{"X-Amz-Acl": "public-read"}, "x")
 		if w.send(aws.Credentials{}, "GET", "/media/fact/own", "", nil, "").status == 200 {

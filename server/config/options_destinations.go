@@ -36,7 +36,7 @@ var destinationOptions = Options{Heading: "destinations.NAME", List: []Option{
 	{Name: "read", shape: oneOfThese("none", "owner"), Type: "`none`, `owner`", Default: "`none`", Example: "owner",
 		Text: "`owner`: who uploaded an object gets links to read it. Needs `{uuid}` or `{ulid}` in the key, or `{user}` as a whole segment"},
 	{Name: "acl", shape: acls, Type: "canned ACL", Default: "none sent", Example: "bucket-owner-full-control",
-		Text: "`private`, `public-read`, `public-read-write`, `authenticated-read`, `aws-exec-read`, `bucket-owner-read`, `bucket-owner-full-control`. The session may then set it, on AWS no other"},
+		Text: "`private`, `public-read`, `public-read-write`, `authenticated-read`, `aws-exec-read`, `bucket-owner-read`, `bucket-owner-full-control`. The session may then set it, on AWS no other. MinIO and the embedded store take it without effect ([engines.md](engines.md))"},
 	{Name: "cache_control", shape: aText, Type: "printable ASCII", Default: "none sent", Example: "max-age=86400",
 		Text: "the object's Cache-Control"},
 	{Name: "content_disposition", shape: aText, Type: "printable ASCII", Default: "none sent", Example: "attachment",

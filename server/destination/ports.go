@@ -47,6 +47,7 @@ type Rights struct {
 	Prefix      bool
 	Address     string // the page's, for Conditions.Client
 	None        bool   // nothing at all, whatever the rest says
+	WithoutACL  bool   // no s3:PutObjectAcl, which MinIO's STS does not know
 
 	// Form is a right to sign forms, which the server keeps to itself. A form
 	// cannot say If-None-Match.
@@ -57,11 +58,23 @@ type Rights struct {
 // key with a character that some store takes for a wildcard or a variable.
 type PolicyWriter func(Rights) (string, error)
 
+// Both writes the policy for some rights, and where a store's STS may not know
+// all of its actions a narrower one, else "" (SessionRequest.Narrower).
+func (w PolicyWriter) Both(r Rights) (policy, narrower string, err error) {
+	if policy, err = w(r); err != nil || r.Destination.Object.ACL == "" || r.Destination.Store.AWS() {
+		return policy, "", err
+	}
+	r.WithoutACL = true
+	narrower, err = w(r)
+	return policy, narrower, err
+}
+
 // SessionRequest is what a SessionIssuer needs to know.
 type SessionRequest struct {
 	Store     *Store
 	Principal string // the principal's ID, for the store's audit log
 	Policy    string // the session policy
+	Narrower  string // the one to use where STS does not know an action of Policy; "" for none
 	Duration  time.Duration
 	Tags      []SetTag
 	Shared    bool // the session may be one that was handed out before for the same store, principal, policy, duration and tags

@@ -281,7 +281,7 @@ func (s *Service) session(ctx context.Context, p Principal, rights Rights, share
 
 func (s *Service) sessionAnew(ctx context.Context, p Principal, rights Rights, shared, anew bool) (Session, error) {
 	d := rights.Destination
-	policy, err := s.Policy(rights)
+	policy, narrower, err := s.Policy.Both(rights)
 	if err != nil {
 		return Session{}, err
 	}
@@ -289,7 +289,9 @@ func (s *Service) sessionAnew(ctx context.Context, p Principal, rights Rights, s
 	if err != nil {
 		return Session{}, err
 	}
-	return s.Sessions.Issue(ctx, SessionRequest{Store: d.Store, Principal: p.ID, Policy: policy, Duration: d.Duration, Tags: tags, Shared: shared, Anew: anew})
+	return s.Sessions.Issue(ctx, SessionRequest{
+		Store: d.Store, Principal: p.ID, Policy: policy, Narrower: narrower, Duration: d.Duration, Tags: tags, Shared: shared, Anew: anew,
+	})
 }
 
 // open checks a grant, that it is the principal's, and that its destination

@@ -42,7 +42,7 @@ func Session(r destination.Rights) (string, error) {
 		resource += "*"
 	}
 	put := []string{"s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}
-	if d.Object.ACL != "" {
+	if d.Object.ACL != "" && !r.WithoutACL {
 		put = append(put, "s3:PutObjectAcl")
 	}
 	if len(d.Object.Tags) > 0 && !d.Store.AWS() {

@@ -134,3 +134,36 @@ func TestOwnAuthority(t *testing.T) {
 		}
 	}
 }
+
+// An STS that does not know an action is asked without it, from then on at once; other refusals stand.
+func TestAnActionThatSTSDoesNotKnow(t *testing.T) {
+	record, asked := recording()
+	message := "unsupported action 's3:PutObjectAcl'"
+	i, s := faked(func(r *http.Request) (*http.Response, error) {
+		reply, err := record(r)
+		if all := asked(); strings.Contains(all[len(all)-1].form.Get("Policy"), "PutObjectAcl") {
+			body := `<ErrorResponse><Error><Code>InvalidParameterValue</Code><Message>` + message + `</Message></Error></ErrorResponse>`
+			return &http.Response{StatusCode: http.StatusBadRequest, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+		}
+		return reply, err
+	}, time.Now)
+	issue := func(narrower string) error {
+		_, err := i.Issue(context.Background(), destination.SessionRequest{
+			Store: s, Principal: "p", Policy: `{"a":"s3:PutObjectAcl"}`, Narrower: narrower, Duration: time.Hour,
+		})
+		return err
+	}
+	if err := issue(""); destination.OutcomeOf(err) != destination.StoreRefused {
+		t.Errorf("without a narrower policy: %v", err)
+	}
+	for _, want := range []int{3, 4} {
+		if err := issue(`{"a":"s3:PutObject"}`); err != nil || len(asked()) != want {
+			t.Errorf("%v; STS was asked %d times, want %d", err, len(asked()), want)
+		}
+	}
+	message = "MalformedPolicy"
+	i.narrower.Clear()
+	if err := issue(`{"a":"s3:PutObject"}`); destination.OutcomeOf(err) != destination.StoreRefused {
+		t.Errorf("another refusal: %v", err)
+	}
+}

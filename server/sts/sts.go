@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -37,6 +38,7 @@ type Issuer struct {
 	calls    map[string]chan struct{}  // of AssumeRole that may be under way, by store
 	ready    readiness
 	own      map[string]aws.CredentialsProvider
+	narrower sync.Map // of stores by name: whose STS has refused a Policy that it gave Narrower for
 	cache    cache
 }
 
@@ -99,10 +101,29 @@ func (i *Issuer) assume(ctx context.Context, r destination.SessionRequest) (dest
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	narrower, _ := i.narrower.Load(r.Store.Name)
+	if narrower == true && r.Narrower != "" {
+		return i.assumeBy(ctx, r, r.Narrower)
+	}
+	session, err := i.assumeBy(ctx, r, r.Policy)
+	if r.Narrower != "" && unknownAction(err) {
+		i.narrower.Store(r.Store.Name, true)
+		return i.assumeBy(ctx, r, r.Narrower)
+	}
+	return session, err
+}
+
+// unknownAction reports whether STS refused a policy for an action that it does not know, as MinIO's does with
+// "unsupported action 's3:PutObjectAcl'".
+func unknownAction(err error) bool {
+	return destination.OutcomeOf(err) == destination.StoreRefused && strings.Contains(fmt.Sprint(errors.Unwrap(err)), "unsupported action")
+}
+
+func (i *Issuer) assumeBy(ctx context.Context, r destination.SessionRequest, policy string) (destination.Session, error) {
 	provider := stscreds.NewAssumeRoleProvider(i.assuming[r.Store.Name], r.Store.STS.RoleARN, func(o *stscreds.AssumeRoleOptions) {
 		o.RoleSessionName = SessionName(r.Principal)
 		o.Duration = r.Duration
-		o.Policy = aws.String(r.Policy)
+		o.Policy = aws.String(policy)
 		if r.Store.STS.ExternalID != "" {
 			o.ExternalID = aws.String(r.Store.STS.ExternalID)
 		}
