@@ -58,7 +58,7 @@ func (v *Views) UploadParams(w http.ResponseWriter, r *http.Request, who Who) er
 		{"allow_existence_optimization", false}, // a session may look at nothing
 	}
 	for _, optional := range []member{
-		{"content_disposition", d.Object.ContentDisposition}, {"cache_control", d.Object.CacheControl},
+		{"content_disposition", u.Headers()["content-disposition"]}, {"cache_control", d.Object.CacheControl},
 		{"server_side_encryption", d.Object.Encryption},
 	} {
 		if optional.value != "" {

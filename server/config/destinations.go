@@ -178,7 +178,7 @@ func (d *document) settings(o *object) destination.ObjectSettings {
 	s := destination.ObjectSettings{
 		ACL:                o.oneOf("acl", ""),
 		CacheControl:       o.header("cache_control"),
-		ContentDisposition: o.header("content_disposition"),
+		ContentDisposition: o.disposition(),
 		ContentEncoding:    o.header("content_encoding"),
 		StorageClass:       o.oneOf("storage_class", ""),
 		Encryption:         o.oneOf("server_side_encryption", ""),
@@ -215,6 +215,15 @@ func (o *object) header(name string) string {
 	v := o.text(name)
 	if !isHeaderValue(v) {
 		o.mistake(name, "%s holds what a header cannot; write printable ASCII", name)
+	}
+	return v
+}
+
+func (o *object) disposition() string {
+	v := o.header("content_disposition")
+	if !destination.CheckDisposition(v) {
+		o.mistake("content_disposition", "content_disposition has a placeholder that is not the whole of filename; "+
+			`write attachment; filename="{filename}"`)
 	}
 	return v
 }

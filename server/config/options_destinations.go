@@ -40,7 +40,7 @@ var destinationOptions = Options{Heading: "destinations.NAME", List: []Option{
 	{Name: "cache_control", shape: aText, Type: "printable ASCII", Default: "none sent", Example: "max-age=86400",
 		Text: "the object's Cache-Control"},
 	{Name: "content_disposition", shape: aText, Type: "printable ASCII", Default: "none sent", Example: "attachment",
-		Text: "the object's Content-Disposition"},
+		Text: "the object's Content-Disposition. `{filename}` stands for the file's name, in `attachment; filename=\"{filename}\"` alone"},
 	{Name: "content_encoding", shape: aText, Type: "printable ASCII", Default: "none sent", Example: "gzip",
 		Text: "the object's Content-Encoding"},
 	{Name: "metadata", shape: texts, Type: "mapping of text", Default: "none sent", Example: "{ app: gallery }",

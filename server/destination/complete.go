@@ -111,8 +111,8 @@ func (g Grant) flaw(d *Destination, o *Object, now time.Time) string {
 	case d.Object.Unverified:
 		return ""
 	}
-	flaw := o.differs(d.Object, g.StartsWith, now)
-	if flaw != "" && g.Object != nil && o.differs(*g.Object, g.StartsWith, now) == "" {
+	flaw := o.differs(d.Object.of(g.Name), g.StartsWith, now)
+	if flaw != "" && g.Object != nil && o.differs(g.Object.of(g.Name), g.StartsWith, now) == "" {
 		return ""
 	}
 	return flaw

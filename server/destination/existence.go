@@ -72,7 +72,7 @@ func (c *Digest) holds(o *Object) error {
 // Its type counts too, and what it is stored with: with others it would not pass
 // Complete either.
 func (o *Object) may(f File, d *Destination, now time.Time) bool {
-	return o.Checksum != nil && o.Checksum.Algorithm == "SHA256" && Grant{Size: f.Size, Type: f.Type}.flaw(d, o, now) == ""
+	return o.Checksum != nil && o.Checksum.Algorithm == "SHA256" && Grant{Name: f.cleanName(), Size: f.Size, Type: f.Type}.flaw(d, o, now) == ""
 }
 
 // has says whether the object has the bytes that a digest is of. Two equal

@@ -105,7 +105,7 @@ func (s *Service) presignParts(ctx context.Context, p Principal, token, uploadID
 		r := StoreRequest{Store: d.Store, Bucket: d.Bucket, Key: g.Key, Method: "PUT"}
 		header := map[string]string{"x-amz-checksum-sha256": part.SHA256}
 		if uploadID == "" {
-			header = d.PutHeaders(g.Type, part.SHA256)
+			header = d.PutHeaders(g.Name, g.Type, part.SHA256)
 		} else {
 			r.Query = map[string]string{"partNumber": fmt.Sprint(part.Number), "uploadId": uploadID}
 		}
@@ -302,7 +302,7 @@ func (s *Service) multipart(ctx context.Context, p Principal, token, op string, 
 		if err != nil {
 			return err
 		}
-		w := Write{Store: d.Store, Bucket: d.Bucket, Key: g.Key, Header: d.headers(g.Type), Size: g.Size, Overwrite: d.Overwrite}
+		w := Write{Store: d.Store, Bucket: d.Bucket, Key: g.Key, Header: d.headers(g.Name, g.Type), Size: g.Size, Overwrite: d.Overwrite}
 		for _, anew := range []bool{false, true} {
 			by, fault := s.signer(ctx, p, d, g.Key, signing{sent: true, shared: true, anew: anew}, DefaultLinkDuration)
 			if fault != nil {

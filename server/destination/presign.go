@@ -71,7 +71,7 @@ func (s *Service) PresignPut(ctx context.Context, p Principal, name string, f Fi
 	out, by, err := s.presign(ctx, p, name, f, sha256, expires, false, &what)
 	if err == nil {
 		d := by.destination
-		header := d.PutHeaders(out.Grant.Type, sha256)
+		header := d.PutHeaders(out.Grant.Name, out.Grant.Type, sha256)
 		sent := maps.Clone(header)
 		sent["content-length"] = fmt.Sprint(out.Grant.Size)
 		out.Header, out.Expires = header, by.until
@@ -100,7 +100,7 @@ func (s *Service) PresignForm(ctx context.Context, p Principal, name string, f F
 	}
 	if err == nil {
 		d := by.destination
-		header := d.headers(out.Grant.Type)
+		header := d.headers(out.Grant.Name, out.Grant.Type)
 		delete(header, "x-amz-tagging")
 		if sha256 != "" {
 			header["x-amz-checksum-sha256"] = sha256
@@ -112,9 +112,9 @@ func (s *Service) PresignForm(ctx context.Context, p Principal, name string, f F
 	return out, err
 }
 
-// PutHeaders are what a presigned PutObject sends, in lower case. sha256 may be "".
-func (d *Destination) PutHeaders(mediaType, sha256 string) map[string]string {
-	h := d.headers(mediaType)
+// PutHeaders are what a presigned PutObject of a file sends, in lower case. sha256 may be "".
+func (d *Destination) PutHeaders(name, mediaType, sha256 string) map[string]string {
+	h := d.headers(name, mediaType)
 	if sha256 != "" {
 		h["x-amz-checksum-sha256"] = sha256
 	}
@@ -326,4 +326,4 @@ func (s *Service) GrantedParts(ctx context.Context, by Session, d *Destination, 
 }
 
 // StoredWith is the headers with which a grant's object is created, in lower case.
-func (d *Destination) StoredWith(g Grant) map[string]string { return d.headers(g.Type) }
+func (d *Destination) StoredWith(g Grant) map[string]string { return d.headers(g.Name, g.Type) }

@@ -364,10 +364,10 @@ func (s *Service) find(name string) (*Destination, error) {
 
 // Headers are what the page must send with PutObject and with
 // CreateMultipartUpload, in lower case: what the object is stored with.
-func (u Upload) Headers() map[string]string { return u.Destination.headers(u.Grant.Type) }
+func (u Upload) Headers() map[string]string { return u.Destination.headers(u.Grant.Name, u.Grant.Type) }
 
-func (d *Destination) headers(mediaType string) map[string]string {
-	o := d.Object
+func (d *Destination) headers(name, mediaType string) map[string]string {
+	o := d.Object.of(name)
 	h := map[string]string{"content-type": mediaType}
 	for name, value := range map[string]string{
 		"x-amz-acl":                                   o.ACL,

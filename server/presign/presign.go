@@ -17,7 +17,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"maps"
-	"net/url"
 	"strings"
 	"time"
 
@@ -67,7 +66,7 @@ func (p Presigner) ReadLink(ctx context.Context, s *destination.Store, bucket, k
 	if as.Inline {
 		kind = "inline"
 	}
-	query := map[string]string{"response-content-disposition": Disposition(kind, as.Name)}
+	query := map[string]string{"response-content-disposition": destination.Disposition(kind, as.Name)}
 	if as.Type != "" {
 		query["response-content-type"] = as.Type
 	}
@@ -122,21 +121,4 @@ func address(s *destination.Store, bucket, key string) (scheme, host, path strin
 		path = "/" + bucket + path
 	}
 	return scheme, host, path
-}
-
-// Disposition is a Content-Disposition (RFC 6266), attachment or inline, with a
-// file's name, which non-ASCII names need written twice (its appendix D).
-func Disposition(kind, name string) string {
-	plain := strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' || strings.ContainsRune(`"\%`, r) {
-			return '_'
-		}
-		return r
-	}, name)
-	value := kind + `; filename="` + plain + `"`
-	if plain != name {
-		// RFC 8187 spares a few more characters than a query does; encoding those too is allowed.
-		value += "; filename*=UTF-8''" + strings.ReplaceAll(url.QueryEscape(name), "+", "%20")
-	}
-	return value
 }

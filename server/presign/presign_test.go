@@ -153,7 +153,7 @@ func TestFormFields(t *testing.T) {
 
 func TestAttachments(t *testing.T) {
 	for _, name := range []string{"plain.txt", "näme 名前.bin", `a"b\c;d%20.txt`, "a+b&c=d.txt", "😀", "x'y"} {
-		value := Disposition("attachment", name)
+		value := destination.Disposition("attachment", name)
 		kind, params, err := mime.ParseMediaType(value)
 		if err != nil || kind != "attachment" || params["filename"] != name {
 			t.Errorf("%q: %s reads as %q, %v", name, value, params["filename"], err)

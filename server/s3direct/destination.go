@@ -76,6 +76,8 @@ func (i *importer) target(name string, s setting) *target {
 	for _, option := range []string{"acl", "cache_control", "content_disposition", "server_side_encryption"} {
 		v, _ := s.get(option)
 		switch {
+		case v.kind == function && option == "content_disposition":
+			t.function(option, v, `write a text; in attachment; filename="{filename}" it has the file's name`)
 		case v.kind == function:
 			t.function(option, v, "write a text that is right for every file")
 		case v.truth:

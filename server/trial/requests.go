@@ -87,7 +87,7 @@ func (r *trialRun) source(key string) string {
 
 // put is what a destination signs for a whole file of these bytes.
 func (r *trialRun) put(key, body string, inHeaders bool) (string, map[string]string) {
-	header := r.Destination.PutHeaders("application/x-tar", digest(body))
+	header := r.Destination.PutHeaders("trial.tar", "application/x-tar", digest(body))
 	return r.signed(destination.StoreRequest{Key: key, Method: http.MethodPut}, header, body, inHeaders)
 }
 

@@ -40,7 +40,7 @@ func (s *Signatures) Enforces(ctx context.Context, d *destination.Destination) e
 		return nil
 	}
 	// What a destination signs of itself cannot be added: one that signs less is tried apart.
-	signed := slices.Sorted(maps.Keys(d.PutHeaders("", "")))
+	signed := slices.Sorted(maps.Keys(d.PutHeaders("", "", "")))
 	of := strings.Join(append([]string{d.Store.Name, d.Bucket}, signed...), " ")
 	return s.verdicts.of(ctx, of, signingTimeout, func(ctx context.Context) (time.Duration, error) {
 		own, err := s.signer.Own(ctx, d.Store)
