@@ -162,6 +162,12 @@ func TestPrefixes(t *testing.T) {
 		{"{uuid}/{user}", "", false},
 		{"x-{user}/{uuid}", "x-alice/", false},
 		{"photos/{filename}", "photos/", false},
+		{"avatars/{user}", "avatars/alice", false}, // which begins avatars/alice2 too
+		{"{claims.team}/{user}", "blue/alice", false},
+		{"{user}/{claims.team}{uuid}", "alice/blue", false},
+		{"{claims.team}/{user}-{uuid}", "blue/alice-", false},
+		{"{claims.team}/x-{user}/{uuid}", "blue/x-alice/", true},
+		{"{user}/avatar", "alice/avatar", true},
 	} {
 		template := mustTemplate(t, c.template)
 		prefix, err := template.Prefix(p, "d")

@@ -2,6 +2,7 @@ package destination
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -131,21 +132,37 @@ func (t Template) has(kind string) bool {
 	})
 }
 
-// CheckPrefix answers an error where the part before the first per-file
-// placeholder does not separate principals: without {user} or {claims.NAME} as
-// a whole segment there, a session for the prefix would reach other people's
-// objects.
+// CheckPrefix returns an error where a session for the part before the first
+// per-file placeholder would reach other people's objects: without {user} or
+// {claims.NAME} as a whole segment there, and where one of them ends that part.
+// A prefix that ends with avatars/alice is one of avatars/alice2 too.
 func (t Template) CheckPrefix() error {
+	separated := false
 	for _, s := range t.segments {
-		if len(s) == 1 && (s[0].kind == "user" || s[0].kind == "claims") {
-			return nil
+		isPerFile := func(k token) bool { return slices.Contains(perFile, k.kind) }
+		if at := slices.IndexFunc(s, isPerFile); at >= 0 {
+			return separates(separated, s[:at])
 		}
-		if slices.ContainsFunc(s, func(k token) bool { return slices.Contains(perFile, k.kind) }) {
-			break
-		}
+		separated = separated || len(s) == 1 && s[0].identity()
 	}
-	return fmt.Errorf("scope: prefix needs {user} or {claims.NAME} as a whole segment before what differs from file to file; write for example uploads/{user}/{uuid}/{filename}, or scope: object")
+	return separates(separated, t.segments[len(t.segments)-1])
 }
+
+// separates is CheckPrefix's verdict on a prefix that ends with a part of a segment.
+func separates(separated bool, end []token) error {
+	switch {
+	case !separated:
+		return errors.New("scope: prefix needs {user} or {claims.NAME} as a whole segment before what differs from file to file; " +
+			"write for example uploads/{user}/{uuid}/{filename}, or scope: object")
+	case slices.ContainsFunc(end, token.identity):
+		return errors.New("scope: prefix needs a slash behind {user} and {claims.NAME}, or the prefix of one would be that of others too; " +
+			"write for example uploads/{user}/{uuid}/{filename}, or scope: object")
+	}
+	return nil
+}
+
+// identity reports whether a placeholder says whose an object is.
+func (k token) identity() bool { return k.kind == "user" || k.kind == "claims" }
 
 // Values is what placeholders stand for.
 type Values struct {
