@@ -36,7 +36,7 @@ func (v *Views) UploadParams(w http.ResponseWriter, r *http.Request, who Who) er
 	switch { // what check calls a mistake, for programs that make their own destinations
 	case d.Presigned:
 		return refuse(w, http.StatusInternalServerError, "The destination has signing: presigned, and these views need signing: session.")
-	case d.Scope != destination.ScopePrefix:
+	case !d.Scope.Prefix():
 		return refuse(w, http.StatusInternalServerError, "The destination has no scope: prefix, which these views need.")
 	case !d.Overwrite && d.Store.AWS():
 		return refuse(w, http.StatusInternalServerError, "The destination has no overwrite: true, which these views need on AWS, for their client cannot say If-None-Match.")

@@ -29,9 +29,9 @@ func (d *document) compat(o *object, dst *destination.Destination) {
 	if !dst.Compat.S3Direct {
 		return
 	}
-	if dst.Scope != destination.ScopePrefix {
+	if !dst.Scope.Prefix() {
 		o.mistake("compat", "compat has s3direct, whose views sign for all files of a page with one session; "+
-			"write scope: prefix, or leave s3direct out")
+			"write scope: prefix, or scope: shared for a folder of all, or leave s3direct out")
 	}
 	if !dst.Overwrite && dst.Store != nil && dst.Store.AWS() {
 		o.mistake("compat", "compat has s3direct, whose client cannot say If-None-Match, which AWS then demands of a session; "+

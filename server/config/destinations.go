@@ -74,8 +74,8 @@ func (d *document) destination(n *yaml.Node, name string, stores map[string]*sto
 		var err error
 		if dst.Key, err = destination.ParseTemplate(v); err != nil {
 			o.mistake("key", "%v", err)
-		} else if dst.Scope == destination.ScopePrefix {
-			if err := dst.Key.CheckPrefix(); err != nil {
+		} else if dst.Scope.Prefix() {
+			if err := dst.CheckPrefix(); err != nil {
 				o.mistake("scope", "%v", err)
 			}
 		}
@@ -170,6 +170,9 @@ func (o *object) forAnybody(dst *destination.Destination) {
 	}
 	if dst.Key.PerPrincipal() {
 		o.mistake("key", "key has {user} or {claims.NAME}, and with auth: anonymous these are nobody's; take them out, and put {uuid} in")
+	}
+	if dst.Scope == destination.ScopeShared {
+		o.mistake("scope", "scope is shared, and with auth: anonymous anybody could replace all that is there; write scope: object")
 	}
 }
 

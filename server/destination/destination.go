@@ -43,7 +43,13 @@ const (
 	// ScopePrefix is all that the principal uploads to the destination; one
 	// session serves many grants.
 	ScopePrefix Scope = "prefix"
+	// ScopeShared is a folder of several principals: each may write all that any
+	// of them uploads there, and abort it. One session serves many grants.
+	ScopeShared Scope = "shared"
 )
+
+// Prefix reports whether a session is for all keys with a prefix.
+func (s Scope) Prefix() bool { return s == ScopePrefix || s == ScopeShared }
 
 // Store is an S3 endpoint and how sessions for it are obtained.
 type Store struct {

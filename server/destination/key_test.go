@@ -183,6 +183,18 @@ func TestPrefixes(t *testing.T) {
 	}
 }
 
+func TestSharedFolders(t *testing.T) {
+	for template, ok := range map[string]bool{
+		"uploads/pdfs/{filename}": true, "a/{uuid}-{filename}": true, "{claims.team}/{filename}": true, "a/{user}/{date}/{filename}": true,
+		"{filename}": false, "pdfs-{filename}": false, "a/pdf-{filename}": false, "a/b": false, "a/{user}": false, "a/{user}{uuid}": false,
+	} {
+		d := Destination{Scope: ScopeShared, Key: mustTemplate(t, template)}
+		if err := d.CheckPrefix(); (err == nil) != ok {
+			t.Errorf("%s: %v", template, err)
+		}
+	}
+}
+
 func TestOwners(t *testing.T) {
 	for template, want := range map[string]Owner{
 		"a/{uuid}": OwnerGrant, "a/{ulid}-{filename}": OwnerGrant, "avatars/{user}": OwnerPrincipal,

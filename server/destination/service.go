@@ -253,7 +253,7 @@ func (s *Service) enforced(ctx context.Context, d *Destination) error {
 // rights is what the session for a key of the destination may do.
 func (d *Destination) rights(p Principal, key string) (Rights, error) {
 	r := Rights{Destination: d, Key: key, Address: p.Via.Address}
-	if d.Scope != ScopePrefix {
+	if !d.Scope.Prefix() {
 		return r, nil
 	}
 	var err error

@@ -148,6 +148,31 @@ func (t Template) CheckPrefix() error {
 	return separates(separated, t.segments[len(t.segments)-1])
 }
 
+// CheckPrefix returns an error where a destination's template has no prefix that
+// a session of its scope may be for.
+func (d *Destination) CheckPrefix() error {
+	if d.Scope == ScopeShared {
+		return d.Key.checkFolder()
+	}
+	return d.Key.CheckPrefix()
+}
+
+// checkFolder returns an error where the part before the first per-file
+// placeholder is no folder: at least a whole segment, with its slash.
+func (t Template) checkFolder() error {
+	for i, s := range t.segments {
+		at := slices.IndexFunc(s, func(k token) bool { return slices.Contains(perFile, k.kind) })
+		if at == 0 && i > 0 {
+			return nil
+		}
+		if at >= 0 {
+			break
+		}
+	}
+	return errors.New("scope: shared needs a folder before what differs from file to file; " +
+		"write for example uploads/pdfs/{filename}, or scope: object")
+}
+
 // separates is CheckPrefix's verdict on a prefix that ends with a part of a segment.
 func separates(separated bool, end []token) error {
 	switch {

@@ -154,7 +154,7 @@ func check(r destination.Rights) error {
 	if !r.Prefix {
 		return destination.CheckKey(r.Key)
 	}
-	if err := r.Destination.Key.CheckPrefix(); err != nil {
+	if err := r.Destination.CheckPrefix(); err != nil {
 		return &destination.Error{Code: destination.Internal, Detail: "the destination's key cannot be used with a prefix", Err: err}
 	}
 	return destination.CheckKey(strings.TrimSuffix(r.Key, "/"))
