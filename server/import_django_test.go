@@ -183,3 +183,41 @@ for who in dict(is_authenticated=False), dict(is_authenticated=True, is_staff=Fa
 		t.Errorf("whoami answered\n%s", got)
 	}
 }
+
+// A visitor who is not signed in is somebody by the application's session, as docs/migrate.md has it.
+func TestTheVisitorsOfTheDocs(t *testing.T) {
+	text := section(t, "../docs/migrate.md", "## Visitors")
+	python := examples(text, "python")
+	if len(python) != 1 {
+		t.Fatalf("%d of Python", len(python))
+	}
+	folder := t.TempDir()
+	for name, source := range map[string]string{
+		"settings.py": "S3DIRECT_DESTINATIONS = {'photos': {'auth': lambda u: u.is_authenticated}, 'letters': {}}\nSECRET_KEY = 'x'\n" +
+			"TEMPLATES = [{'BACKEND': 'django.template.backends.django.DjangoTemplates', 'DIRS': ['" + folder + "']}]\n",
+		"views.py": python[0] + "\nUploadForm = dict\n", "page.html": "a page",
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(source), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const asked = `
+import django, types
+from django.test import RequestFactory
+django.setup()
+from django.contrib.sessions.backends.signed_cookies import SessionStore
+from views import page, whoami
+nobody = types.SimpleNamespace(is_authenticated=False, pk=None)
+for user, seen in (nobody, False), (nobody, True), (types.SimpleNamespace(is_authenticated=True, pk=7), True):
+    request = RequestFactory().get("/")
+    request.user, request.session = user, SessionStore()
+    for i in range(2 if seen else 0):
+        assert page(request).content == b"a page" and request.session.modified
+    reply = whoami(request)
+    print(reply.status_code, reply.content.decode().replace(request.session.get("visitor", "?"), "V"))
+`
+	const want = "401 \n" + `200 {"sub": "visitor-V", "may": ["letters"]}` + "\n" + `200 {"sub": "7", "may": ["photos", "letters"]}` + "\n"
+	if got, _ := django(t, "settings", asked, []string{"PYTHONPATH=" + folder}, "-"); got != want {
+		t.Errorf("whoami answered\n%s", got)
+	}
+}
