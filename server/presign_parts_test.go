@@ -105,6 +105,10 @@ func uploadByParts(t *testing.T, configuration, what string) {
 	if answer := call("multipart", complete); json.Unmarshal(answer.body, &done) != nil || answer.status != http.StatusOK || sums && !strings.HasSuffix(done.ETag, "-2") {
 		t.Fatalf("complete: %d %s", answer.status, answer.body)
 	}
+	var again struct{ ETag string } // whose first reply was lost
+	if answer := call("multipart", complete); json.Unmarshal(answer.body, &again) != nil || answer.status != http.StatusOK || sums && again != done {
+		t.Errorf("completed again: %d %s", answer.status, answer.body)
+	}
 	if answer := call("complete", map[string]any{"etag": done.ETag}); answer.status != http.StatusOK || sums && !strings.Contains(string(answer.body), composite(first+second, 5<<20)) {
 		t.Errorf("the server's own complete: %d %s", answer.status, answer.body)
 	}

@@ -174,7 +174,7 @@ func CheckUploadID(id string) error {
 // CreateMultipart begins the multipart upload of a grant and gives its ID.
 func (s *Service) CreateMultipart(ctx context.Context, p Principal, token string) (string, error) {
 	id := ""
-	err := s.multipart(ctx, p, token, "create", func(by Session, w Write) (err error) {
+	err := s.multipart(ctx, p, token, "create", func(by Session, w Write, _ granted) (err error) {
 		id, err = s.Multipart.Create(ctx, by, w)
 		return err
 	})
@@ -187,7 +187,7 @@ func (s *Service) ListMultipart(ctx context.Context, p Principal, token, uploadI
 	if after < 0 || after > plan.MaxParts {
 		return nil, 0, refuse(FieldInvalid, "after", fmt.Sprintf("after is outside 0 to %d; send what next said", plan.MaxParts))
 	}
-	err = s.multipart(ctx, p, token, "list", func(by Session, w Write) (err error) {
+	err = s.multipart(ctx, p, token, "list", func(by Session, w Write, _ granted) (err error) {
 		if err = CheckUploadID(uploadID); err == nil {
 			parts, next, err = s.Multipart.List(ctx, by, w, uploadID, after)
 		}
@@ -204,21 +204,38 @@ func (s *Service) ListMultipart(ctx context.Context, p Principal, token, uploadI
 // others, with these checksums where it keeps any. None sent means whatever the
 // store has.
 func (s *Service) CompleteMultipart(ctx context.Context, p Principal, token, uploadID string, sent []Part) (etag string, err error) {
-	err = s.multipart(ctx, p, token, "put_together", func(by Session, w Write) error {
+	err = s.multipart(ctx, p, token, "put_together", func(by Session, w Write, g granted) error {
 		if err := CheckUploadID(uploadID); err != nil {
 			return err
 		}
 		all, err := s.parts(ctx, by, w, uploadID)
-		if err != nil {
-			return err
+		if err == nil {
+			if err = match(all, sent); err == nil {
+				etag, err = s.Multipart.Complete(ctx, by, w, uploadID, all)
+			}
 		}
-		if err := match(all, sent); err != nil {
-			return err
+		if code := OutcomeOf(err); code == UploadMissing || code == KeyTaken {
+			if etag = s.completedBefore(ctx, g); etag != "" {
+				return nil
+			}
 		}
-		etag, err = s.Multipart.Complete(ctx, by, w, uploadID, all)
 		return err
 	})
 	return etag, err
+}
+
+// completedBefore gives the ETag of a grant's object where an earlier call has
+// completed its upload, whose reply was lost: it is answered as that was. Where
+// others may write the key too it may be theirs, and nothing is answered.
+func (s *Service) completedBefore(ctx context.Context, g granted) (etag string) {
+	if g.Owner == OwnerShared {
+		return ""
+	}
+	o, err := s.Objects.Look(ctx, g.destination.Store, g.destination.Bucket, g.Key)
+	if err != nil || o == nil || o.ETag == g.Before || g.flaw(g.destination, o, s.Now()) != "" {
+		return ""
+	}
+	return o.ETag
 }
 
 // parts are all that the store has of an upload, which are the whole file.
@@ -273,7 +290,7 @@ func match(stored, sent []Part) error {
 
 // AbortMultipart drops the upload. It is repeated until gone is true.
 func (s *Service) AbortMultipart(ctx context.Context, p Principal, token, uploadID string) (gone bool, err error) {
-	err = s.multipart(ctx, p, token, "abort", func(by Session, w Write) (err error) {
+	err = s.multipart(ctx, p, token, "abort", func(by Session, w Write, _ granted) (err error) {
 		if err = CheckUploadID(uploadID); err == nil {
 			gone, err = s.Multipart.Abort(ctx, by, w, uploadID)
 		}
@@ -282,8 +299,14 @@ func (s *Service) AbortMultipart(ctx context.Context, p Principal, token, upload
 	return gone, err
 }
 
+// granted is a grant with its destination as it is today.
+type granted struct {
+	Grant
+	destination *Destination
+}
+
 // multipart makes a call for a granted upload. Dropping one is always let.
-func (s *Service) multipart(ctx context.Context, p Principal, token, op string, call func(by Session, w Write) error) error {
+func (s *Service) multipart(ctx context.Context, p Principal, token, op string, call func(by Session, w Write, g granted) error) error {
 	what := Decision{What: op, Principal: p}
 	err := func() error {
 		var g Grant
@@ -310,7 +333,7 @@ func (s *Service) multipart(ctx context.Context, p Principal, token, op string, 
 			}
 			what.Session = by.Name
 			// A session may have ended for the store before its time.
-			if err = call(by.Session, w); OutcomeOf(err) != StoreRefused || d.Store.STS.RoleARN == "" {
+			if err = call(by.Session, w, granted{g, d}); OutcomeOf(err) != StoreRefused || d.Store.STS.RoleARN == "" {
 				break
 			}
 		}
