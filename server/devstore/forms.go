@@ -56,7 +56,7 @@ func isForm(c fiber.Ctx) bool {
 
 // rewrite replaces the body of a form. release frees what the new body stands on, once the request has been handled. Other
 // requests are left as they are. An error is an s3err.S3Error, or of reading the request.
-func (f *forms) rewrite(c fiber.Ctx) (release func(), err error) {
+func (f *forms) rewrite(c fiber.Ctx, keys formKeys) (release func(), err error) {
 	// The store's own first request comes before any other: no form is parsed ahead.
 	f.raw.Do(func() { c.App().Server().DisablePreParseMultipartForm = true })
 	release = func() {}
@@ -74,9 +74,13 @@ func (f *forms) rewrite(c fiber.Ctx) (release func(), err error) {
 	if c.Request().BodyStream() == nil {
 		body = bytes.NewReader(c.BodyRaw())
 	}
-	head, file, err := readForm(body, params["boundary"])
+	head, file, err := readForm(body, params["boundary"], keys)
 	if err != nil {
 		return release, err
+	}
+	if file.unkept {
+		drain(c)
+		c.Response().SetConnectionClose() // the rest of the body is no request
 	}
 	tail := "\r\n--" + params["boundary"] + "--\r\n"
 	c.Request().SetBodyStream(io.MultiReader(bytes.NewReader(head), file, strings.NewReader(tail)), len(head)+file.size+len(tail))
@@ -85,11 +89,11 @@ func (f *forms) rewrite(c fiber.Ctx) (release func(), err error) {
 
 // readForm reads a form to its end. head is its fields and what begins the file's content, as versitygw reads them.
 // Fields that follow the file are ignored, as S3 ignores them.
-func readForm(body io.Reader, boundary string) (head []byte, file *formFile, err error) {
+func readForm(body io.Reader, boundary string, keys formKeys) (head []byte, file *formFile, err error) {
 	end := &lastBytes{want: []byte("--" + boundary + "--\r\n")}
 	parts := multipart.NewReader(io.TeeReader(body, end), boundary)
 	var fields bytes.Buffer
-	seen := map[string]bool{}
+	seen := map[string]string{}
 	for {
 		part, err := parts.NextRawPart()
 		if err == io.EOF {
@@ -107,17 +111,20 @@ func readForm(body io.Reader, boundary string) (head []byte, file *formFile, err
 			return nil, nil, errFormMalformed
 		case named && !isFile:
 			return nil, nil, errFormFile
-		case seen[strings.ToLower(name)]: // or the policy would count for one and the object get the other
+		case has(seen, strings.ToLower(name)): // or the policy would count for one and the object get the other
 			return nil, nil, errFormTwice
 		}
-		seen[strings.ToLower(name)] = true
 		written := map[string]string{"name": name}
 		if isFile {
 			written["filename"] = "file"
 		}
 		fmt.Fprintf(&fields, "--%s\r\nContent-Disposition: %s\r\n\r\n", boundary, mime.FormatMediaType("form-data", written))
 		if isFile {
-			file, err := keepFile(part)
+			most, signed := keys.mostBytes(seen)
+			if !signed {
+				return fields.Bytes(), notKept(), nil
+			}
+			file, err := keepFile(part, most)
 			if err != nil {
 				return nil, nil, malformed(err)
 			}
@@ -127,14 +134,21 @@ func readForm(body io.Reader, boundary string) (head []byte, file *formFile, err
 			}
 			return fields.Bytes(), file, nil
 		}
+		start := fields.Len()
 		if _, err := io.Copy(&fields, io.LimitReader(part, maxFormFields+1)); err != nil {
 			return nil, nil, malformed(err)
 		}
+		seen[strings.ToLower(name)] = string(fields.Bytes()[start:])
 		if fields.Len() > maxFormFields {
 			return nil, nil, errFormFields
 		}
 		fields.WriteString("\r\n")
 	}
+}
+
+func has(fields map[string]string, name string) bool {
+	_, there := fields[name]
+	return there
 }
 
 // malformed is the refusal of a form that ends too early, and any other fault as it is.
@@ -148,8 +162,9 @@ func malformed(err error) error {
 // formFile is the content of a form's file, in memory or in a temporary file.
 type formFile struct {
 	io.Reader
-	size int
-	temp *os.File
+	size   int
+	temp   *os.File
+	unkept bool
 }
 
 func (f *formFile) close() {
@@ -158,9 +173,14 @@ func (f *formFile) close() {
 	}
 }
 
-func keepFile(content io.Reader) (*formFile, error) {
+// keepFile keeps a content of at most so many bytes.
+func keepFile(content io.Reader, most int64) (*formFile, error) {
+	content = io.LimitReader(content, most+1)
 	var memory bytes.Buffer
 	n, err := io.CopyN(&memory, content, maxFormInMemory)
+	if n > most {
+		return nil, s3err.GetEntityTooLargeErr(n, most)
+	}
 	if err == io.EOF {
 		return &formFile{Reader: &memory, size: int(n)}, nil
 	}
@@ -173,6 +193,9 @@ func keepFile(content io.Reader) (*formFile, error) {
 	}
 	os.Remove(temp.Name()) // Unix keeps it while it is open; elsewhere the system's cleaning of temporary files does
 	rest, err := io.Copy(temp, content)
+	if err == nil && n+rest > most {
+		err = s3err.GetEntityTooLargeErr(n+rest, most)
+	}
 	if err == nil {
 		_, err = temp.Seek(0, io.SeekStart)
 	}

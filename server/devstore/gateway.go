@@ -172,7 +172,7 @@ func front(allowed func(host string) bool, rules names, g gateway) fiber.Handler
 		log := g.log
 		refused, release := rules.judge(c), func() {}
 		if refused == nil {
-			release, refused = forms.rewrite(c)
+			release, refused = forms.rewrite(c, formKeys{g.root, g.iam})
 		}
 		defer release()
 		var err error
