@@ -42,7 +42,7 @@ export async function engineStage(t, destinations, { origins = [], named = false
   };
   const config = join(tmp, "c.yaml"); // JSON is YAML
   await writeFile(config, JSON.stringify({
-    server: { origins },
+    ...(origins.length > 0 && { server: { origins } }),
     auth: { dev: true },
     stores: { s: store },
     destinations: Object.fromEntries(Object.entries(destinations).map(([name, d]) => [name, { store: "s", bucket: env("CHUNKSIGN_S3_BUCKET"), content_length: "0..50TB", ...d }])),
