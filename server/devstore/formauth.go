@@ -5,11 +5,15 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/s3err"
+
+	"github.com/chunksign/chunksign/server/strictjson"
 )
 
 // maxFormFile is S3's limit for the file of a form (AmazonS3/latest/API/RESTObjectPOST.html).
@@ -56,17 +60,20 @@ func policyBytes(policy string) int64 {
 	var p struct {
 		Conditions []json.RawMessage `json:"conditions"`
 	}
-	if json.Unmarshal(text, &p) != nil {
+	if strictjson.Unmarshal(text, &p) != nil {
 		return most
 	}
 	for _, condition := range p.Conditions {
 		var three []any
-		if json.Unmarshal(condition, &three) != nil || len(three) != 3 {
+		if strictjson.Unmarshal(condition, &three) != nil || len(three) != 3 {
 			continue
 		}
 		name, _ := three[0].(string)
-		if upper, ok := three[2].(float64); ok && strings.EqualFold(name, "content-length-range") && upper < float64(most) {
-			most = int64(upper)
+		if !strings.EqualFold(name, "content-length-range") {
+			continue
+		}
+		if upper, err := strconv.ParseInt(fmt.Sprint(three[2]), 10, 64); err == nil && upper < most {
+			most = upper
 		}
 	}
 	return max(most, 0)
