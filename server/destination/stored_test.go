@@ -217,3 +217,21 @@ func TestTheSameBytesStoredOtherwise(t *testing.T) {
 		}
 	}
 }
+
+// A store may drop the tags of CreateMultipartUpload, as radosgw does: without any an object passes there, not at AWS.
+func TestTagsThatAStoreDrops(t *testing.T) {
+	for _, c := range []struct {
+		endpoint string
+		tags     int
+		passes   bool
+	}{
+		{"", 2, true}, {"", 0, false}, {"", 3, false},
+		{"https://s3.example.com", 2, true}, {"https://s3.example.com", 0, true}, {"https://s3.example.com", 1, false}, {"https://s3.example.com", 3, false},
+	} {
+		d := &Destination{Store: &Store{Region: "us-east-1", Endpoint: c.endpoint}, Object: ObjectSettings{Tags: map[string]string{"a": "b", "c": "d"}}}
+		o := &Object{Size: 1, Type: "text/plain", Stored: Stored{Tags: &c.tags}}
+		if flaw := (Grant{Size: 1, Type: "text/plain"}).flaw(d, o, time.Now()); (flaw == "") != c.passes {
+			t.Errorf("%q, %d tags: %q", c.endpoint, c.tags, flaw)
+		}
+	}
+}
