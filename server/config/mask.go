@@ -15,16 +15,25 @@ import (
 // masked stands for a secret.
 const masked = "…"
 
-// secretName matches names that secrets stand under. No option of the configuration matches.
-var secretName = regexp.MustCompile(`(?i)secret|passw|\bpw\b|\bpwd|token|private[\w-]*key|credential|api[_-]?key|access[_-]?key|grant[_-]?key|signing[_-]?key|bearer|authorization`)
+// secretNames are names that secrets stand under, or parts of such names. No option of the configuration matches.
+const secretNames = `secret|pass[ _-]?(?:w|phrase)|\bpass\b|[_-]pass\b|\bpass[_-]|` +
+	`\b(?:pw|pwd|pin|sk|salt)\b|_(?:pw|pwd|pin|sk|salt)\b|pwd|` +
+	`hmac|token|private[\w-]*key|credential|bearer|authorization|` +
+	`(?:api|access|grant|signing|encryption|customer|account|shared|master)[_-]?key`
+
+var secretName = regexp.MustCompile(`(?i)` + secretNames)
 
 // A line on which a secret's name comes before a value: all that follows the name is masked.
-var namedSecret = regexp.MustCompile(`((?i:secret|passw|pwd|token|private[\w-]*key|credential|api[_-]?key|access[_-]?key|grant[_-]?key|signing[_-]?key|bearer|authorization)[\w-]*["']?\s*[:=]\s*)(\S.*)`)
+var namedSecret = regexp.MustCompile(`((?i:` + secretNames + `)[\w-]*["'\])]*\s*(?:[:=]|!=)=?\s*)(\S.*)`)
+
+// userinfo is what stands before the host in a value that is a URL, or one without its scheme, whatever is in it: a
+// password may have any character.
+var userinfo = regexp.MustCompile(`(?s)^\s*(?:(?:[A-Za-z][\w+.-]*:)?//(.*)|([^\s:/@"'()]*:[^\s:/@].*))@`)
 
 // secretForms are what secrets look like, whose whole match is masked, or its only group.
 var secretForms = []*regexp.Regexp{
 	regexp.MustCompile(`(?s)-----BEGIN.*?(?:-----END[^-]*-----|\z)`),
-	regexp.MustCompile(`://([^\s/?#"'<>]*)@`),
+	regexp.MustCompile(`//([^\s"'<>]*)@`),
 	regexp.MustCompile(`://[^\s"'<>]*?[?&#][^\s"'<>=]*=([^\s"'<>]*)`),
 	regexp.MustCompile(`[?&][\w-]*=([^\s"'<>]*)`),
 	regexp.MustCompile(`(?i)\b(?:bearer|basic|digest|aws4-hmac-sha256)\s+([^\s"',}\]]+)`),
@@ -120,6 +129,9 @@ func (s *secrets) learnTree(n *yaml.Node, named bool) {
 	case yaml.ScalarNode:
 		if s.learn(n.Value); named {
 			s.add(n.Value)
+		}
+		if m := userinfo.FindStringSubmatch(n.Value); m != nil {
+			s.add(m[1] + m[2])
 		}
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {

@@ -154,6 +154,44 @@ func leaked(text, secret string) string {
 	return ""
 }
 
+// A password of a URL is no secret of a known form once it has a character that belongs into a URL's other parts.
+func TestPasswordsThatBreakTheirURL(t *testing.T) {
+	for _, url := range []string{
+		"redis://u:hunter2/hunter2@h:6379", "redis://u:hunter2?hunter2@h", "redis://u:hunter2#hunter2@h", "redis://u:hunter2 hunter2@h",
+		"redis://u:hunter2@hunter2@h", "redis://u:hunter2,hunter2@h", "redis://u:it's hunter2@h", "u:hunter2@h:6379", "u:hunter2/hunter2@h", "//u:hunter2@h",
+	} {
+		for _, file := range []string{"server: { redis: \"SECRET\" }\n", "auth: { jwt: { issuer: \"SECRET\", audience: b, jwks_url: \"SECRET\" } }\n",
+			"stores: { s: { region: r, endpoint: \"SECRET\" } }\n", "server: { \"SECRET\": x }\n"} {
+			neverPrinted(t, strings.ReplaceAll(file, "SECRET", url), "hunter2")
+		}
+	}
+}
+
+// A short password looks like nothing; it is known by the name that it stands under.
+func TestNamesOfSecrets(t *testing.T) {
+	for _, name := range []string{"pass", "redis_pass", "passphrase", "pass phrase", "pass-word", "hmac", "hmac_key", "encryption_key", "sse_customer_key",
+		"account_key", "sharedKey", "master_key", "sk", "salt", "pin", "PASS"} {
+		for _, file := range []string{"server: { \"NAME\": 'hunter2' }\n", "server:\n  'NAME': hunter2\n  x: [\n", "stores: { hunter2: 3, s: { 'NAME': hunter2 } }\n",
+			"destinations: { d: { allow: \"claims['NAME'] == 'hunter2' &&\" } }\n", "server: 3 # NAME = hunter2\n"} {
+			neverPrinted(t, strings.ReplaceAll(file, "NAME", name), "hunter2")
+		}
+	}
+}
+
+func neverPrinted(t *testing.T, file, secret string) {
+	t.Helper()
+	_, err := Parse("f", []byte(file), noFiles, nil, allow.Compile, policy.Session)
+	var mistakes Mistakes
+	if !errors.As(err, &mistakes) {
+		t.Errorf("%s: no mistake: %v", file, err)
+	}
+	for _, m := range mistakes {
+		if printed := m.String() + "\n" + m.Pointed(); strings.Contains(printed, secret) {
+			t.Errorf("%s is printed of\n%s\n%s", secret, file, printed)
+		}
+	}
+}
+
 // What people write in earnest stays readable.
 func TestWhatIsNoSecretIsShown(t *testing.T) {
 	for _, text := range []string{
@@ -161,6 +199,7 @@ func TestWhatIsNoSecretIsShown(t *testing.T) {
 		"https://id.example.com/realms/main/protocol/openid-connect", "'staff' in claims.groups && file.size < 100 * 1024 * 1024", "key_file: keys.pem", "cookie: session", "external_id: chunksign-prod",
 		"application/vnd.openxmlformats-officedocument.wordprocessingml.document", "server_side_encryption: aws:kms", "there are store, bucket, allow, rate and others", "https://bucket.s3.eu-west-1.amazonaws.com",
 		"S3_STORAGE_BUCKET_NAME", "max-age=31536000, immutable", "2001:db8:1111:2222:3333:4444:5555:6666", "arn:minio:iam:::role/dummy-internal", "image/svg+xml", "this-is-a-rather-long-bucket-name-of-the-media-team-2026",
+		"email.endsWith('@example.com') ? file.size < 10 : false", "key: photos/{uuid}", "kms_key_id: alias/x", "skin: red", "a: https://a.example.com, b: user@b.example.com",
 	} {
 		if got := Mask(text); got != text {
 			t.Errorf("%s: %s", text, got)
