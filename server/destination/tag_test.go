@@ -3,6 +3,8 @@ package destination
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 )
@@ -57,5 +59,45 @@ func TestCompleteHoldsTheObjectAgainstTheDestination(t *testing.T) {
 		if _, err := b.Complete(context.Background(), alice, u.Token, Reported{ETag: "e"}); c.code == "" && err != nil {
 			t.Errorf("%s, asked for nothing: %v", name, err)
 		}
+	}
+}
+
+// asking is a SessionTrial that asks for its session and keeps what it was told.
+type asking struct {
+	asked int
+	err   error
+}
+
+func (a *asking) Keeps(ctx context.Context, _ *Destination, t Trial) error {
+	a.asked++
+	_, err := t.Issue(ctx)
+	a.err = errors.Join(a.err, err)
+	return err
+}
+
+// What one caller lacks, and where callers are, is no verdict on the store's sessions, which stands for all.
+func TestOneCallersFaultIsNoVerdict(t *testing.T) {
+	b, trial := newBench(t, "{uuid}"), &asking{}
+	b.Trial = trial
+	tag, err := ParseSessionTag("team", "{claims.team}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.d.Store.STS.Tags = []SessionTag{tag}
+	b.d.Conditions = Conditions{Client: true, SourceIP: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}
+	var bound []bool
+	b.Policy = func(r Rights) (string, error) {
+		bound = append(bound, r.Destination.Conditions.Client || len(r.Destination.Conditions.SourceIP) > 0)
+		return r.Key, nil
+	}
+	if _, err := b.Grant(context.Background(), alice, "photos", cat); codeOf(err) != ClaimMissing || trial.asked != 0 {
+		t.Errorf("without the claim: %v; the store was tried %d times", err, trial.asked)
+	}
+	who := Principal{ID: "bob", Claims: map[string]any{"team": "blue"}}
+	if _, err := b.Grant(context.Background(), who, "photos", cat); err != nil || trial.err != nil {
+		t.Fatal(err, trial.err)
+	}
+	if len(bound) != 2 || bound[0] || !bound[1] {
+		t.Errorf("that the trial's and the page's session are bound to an address: %v", bound)
 	}
 }
