@@ -265,7 +265,7 @@ func TestStringsToSign(t *testing.T) {
 }
 
 // FuzzCanonical holds whatever is taken for a canonical request to what it was read as:
-// written anew it is the same text, and no upload ID in it reads as a path.
+// rebuilt it is the same text, and no upload ID in it reads as a path.
 func FuzzCanonical(f *testing.F) {
 	for _, query := range []string{"POST uploads=", "PUT partNumber=1&uploadId=x", "GET part-number-marker=0&uploadId=x", "DELETE uploadId=.."} {
 		method, query, _ := strings.Cut(query, " ")
